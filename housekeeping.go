@@ -1,0 +1,162 @@
+package webconferencing
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	tick          = time.Second
+	freezeGap     = 2 * time.Second // a longer gap between ticks means that the process was stopped
+	trimPeriod    = time.Minute
+	restartDelay  = time.Second
+	sweepParallel = 16
+	duePage       = 256
+)
+
+// supervise runs a worker until ctx ends, again and again if it fails.
+func (s *Service) supervise(ctx context.Context, name string, work func(context.Context) error) {
+	for ctx.Err() == nil {
+		err := s.guarded(ctx, name, work)
+		if ctx.Err() != nil {
+			return
+		}
+		s.workerFailed(name, err)
+		s.logger.ErrorContext(ctx, "worker starts again", "worker", name, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(restartDelay):
+		}
+	}
+}
+
+// guarded turns a panic of the worker into its end.
+func (s *Service) guarded(ctx context.Context, name string, work func(context.Context) error) error {
+	defer func() {
+		if v := recover(); v != nil {
+			s.logPanic(ctx, name, v)
+		}
+	}()
+	return work(ctx)
+}
+
+func (s *Service) logPanic(ctx context.Context, where string, v any) {
+	s.logger.ErrorContext(ctx, "panic recovered", "in", where, "panic", v, "stack", string(debug.Stack()))
+}
+
+// housekeep does everything that has to happen by itself: expiring seats,
+// call deadlines, signs of life, trimming the journal.
+func (s *Service) housekeep(ctx context.Context) error {
+	if err := s.syncClock(ctx); err != nil {
+		return err
+	}
+	if err := s.beat(ctx); err != nil {
+		return err
+	}
+	if err := s.recoverCalls(ctx); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	last := time.Now()
+	lastBeat, lastTrim := last, last
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		now := time.Now()
+		if gap := now.Sub(last); gap > tick+freezeGap {
+			// Nobody could renew while this process stood still; and it
+			// must say that it lives before it judges others.
+			s.leases.stretch(gap)
+			lastBeat = time.Time{}
+		}
+		last = now
+		if now.Sub(lastBeat) >= nodeBeat {
+			if err := s.syncClock(ctx); err != nil {
+				return err
+			}
+			if err := s.beat(ctx); err != nil {
+				return err
+			}
+			lastBeat = now
+			if err := s.sweepLostNodes(ctx); err != nil {
+				return err
+			}
+		}
+		if err := s.expireSeats(ctx); err != nil {
+			return err
+		}
+		if err := s.workDeadlines(ctx); err != nil {
+			return err
+		}
+		if now.Sub(lastTrim) >= trimPeriod {
+			lastTrim = now
+			if err := s.trim(ctx); err != nil {
+				return err
+			}
+		}
+		s.tickDone(now)
+	}
+}
+
+// expireSeats removes the seats of this node whose leases have run out.
+func (s *Service) expireSeats(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(sweepParallel)
+	for call, seats := range s.leases.due(s.now()) {
+		g.Go(func() error {
+			_, err := s.submit(ctx, call, &expireCommand{seats: seats})
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// workDeadlines lets the calls whose time has come act.
+func (s *Service) workDeadlines(ctx context.Context) error {
+	for {
+		due, err := s.store.Due(ctx, s.now(), duePage)
+		if err != nil {
+			return err
+		}
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(sweepParallel)
+		for _, id := range due {
+			g.Go(func() error {
+				_, err := s.submit(ctx, id, tickCommand{})
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		if len(due) < duePage {
+			return nil
+		}
+	}
+}
+
+func (s *Service) trim(ctx context.Context) error {
+	_, err := s.store.Commit(ctx, &Change{TrimBefore: s.now().Add(-s.opts.HistoryWindow)})
+	return err
+}
+
+// syncClock measures by how much the store's clock differs from ours.
+func (s *Service) syncClock(ctx context.Context) error {
+	clock, ok := s.store.(StoreClock)
+	if !ok {
+		return nil
+	}
+	now, err := clock.Now(ctx)
+	if err != nil {
+		return err
+	}
+	s.clock.set(now)
+	return nil
+}

@@ -1,0 +1,273 @@
+package webconferencing
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Commands on one call pass one after the other. What waits for the same call
+// is decided together and committed once, by whichever caller happens to be
+// first; no goroutine of our own is involved. Commands on different calls meet
+// again in the store, which may share one disk write among them.
+
+// commitTimeout bounds one batch, whoever waits for it.
+const commitTimeout = 15 * time.Second
+
+// maxCommitAttempts is how often a batch is decided anew because another node
+// changed the call meanwhile.
+const maxCommitAttempts = 20
+
+// errClaimed is returned to a create command when the group got another call
+// meanwhile.
+var errClaimed = errors.New("the group has another call")
+
+// request is one command on its way through the queue.
+type request struct {
+	cmd  command
+	lead chan struct{} // closed when this request's caller has to run the next batch
+	done chan struct{} // closed when call and err are set
+	call *Call
+	err  error
+}
+
+// callQueue holds the requests that wait for one call.
+type callQueue struct {
+	waiting []*request
+}
+
+// queues are the queues of the calls that are being changed now.
+type queues struct {
+	mu     sync.Mutex
+	byCall map[CallID]*callQueue
+}
+
+// enter adds a request and reports whether its caller has to run the batch.
+func (q *queues) enter(id CallID, r *request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cq := q.byCall[id]
+	if cq == nil {
+		q.byCall[id] = &callQueue{waiting: []*request{r}}
+		return true
+	}
+	cq.waiting = append(cq.waiting, r)
+	return false
+}
+
+// take removes what waits, for the batch about to run.
+func (q *queues) take(id CallID) []*request {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cq := q.byCall[id]
+	batch := cq.waiting
+	cq.waiting = nil
+	return batch
+}
+
+// pass hands the queue to the next waiting caller, or closes it.
+func (q *queues) pass(id CallID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cq := q.byCall[id]
+	if len(cq.waiting) == 0 {
+		delete(q.byCall, id)
+		return
+	}
+	close(cq.waiting[0].lead)
+}
+
+// submit runs a command on a call and returns the call as the command left it.
+// Once a command is queued its outcome is waited for, however impatient ctx
+// is: a batch takes milliseconds and is bounded, and who does not wait would
+// have to be told "unknown".
+func (s *Service) submit(ctx context.Context, id CallID, cmd command) (*Call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r := &request{cmd: cmd, lead: make(chan struct{}), done: make(chan struct{})}
+	if s.queues.enter(id, r) {
+		s.runBatch(ctx, id)
+		return r.call, r.err
+	}
+	select {
+	case <-r.lead:
+		s.runBatch(ctx, id)
+	case <-r.done:
+	}
+	return r.call, r.err
+}
+
+// runBatch decides and commits what waits for a call.
+func (s *Service) runBatch(ctx context.Context, id CallID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	batch := s.queues.take(id)
+	defer s.queues.pass(id)
+	defer func() {
+		if v := recover(); v != nil {
+			s.logPanic(ctx, "command on call "+string(id), v)
+			for _, r := range batch {
+				r.call, r.err = nil, &Error{Code: CodeInternal, Message: "internal error"}
+			}
+		}
+		for _, r := range batch {
+			close(r.done)
+		}
+	}()
+	if err := s.decideAndCommit(ctx, id, batch); err != nil {
+		for _, r := range batch {
+			r.call, r.err = nil, err
+		}
+	}
+}
+
+// decideAndCommit applies the batch to the stored call until a commit holds.
+// A returned error is the answer to every request of the batch.
+func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*request) error {
+	for range maxCommitAttempts {
+		stored, err := s.store.Call(ctx, id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		t := s.decide(stored, batch)
+		if !t.anyChange(stored) {
+			return nil
+		}
+		err = s.commit(ctx, stored, t)
+		if errors.Is(err, ErrOutcomeUnknown) {
+			err = s.resolve(ctx, stored, t)
+		}
+		switch {
+		case err == nil:
+			s.leases.follow(t.call, s.node, s.now())
+			return nil
+		case errors.Is(err, ErrConflict):
+			continue
+		}
+		return err
+	}
+	return &Error{Code: CodeUnavailable, Message: "too many changes at once, please try again", Err: ErrConflict}
+}
+
+// decide applies each request's command in turn to a copy of the stored call.
+func (s *Service) decide(stored *Call, batch []*request) *transition {
+	t := &transition{now: s.now(), node: s.node, limits: s.limits}
+	if stored != nil {
+		t.call = stored.Clone()
+	}
+	for _, r := range batch {
+		r.call, r.err = nil, t.run(r.cmd)
+		if r.err == nil && t.call != nil {
+			r.call = t.call.Clone()
+		}
+	}
+	return t
+}
+
+func (t *transition) anyChange(stored *Call) bool {
+	if t.call == nil {
+		return false
+	}
+	return stored == nil || t.call.Version != stored.Version
+}
+
+// commit writes the decided call, its index keys, deadline and events, and the
+// group's claim on it, at once.
+func (s *Service) commit(ctx context.Context, stored *Call, t *transition) error {
+	change := &Change{Call: t.call, Events: t.events, Purge: t.purge}
+	if stored != nil {
+		change.Expect = stored.Version
+	}
+	if !t.purge {
+		change.Keys = t.call.keys()
+		change.Deadline = t.call.deadline(t.limits)
+	}
+	claims, err := s.claimChanges(ctx, stored, t.call)
+	if err != nil {
+		return err
+	}
+	change.Values = claims
+	pos, err := s.store.Commit(ctx, change)
+	if err != nil {
+		return err
+	}
+	s.hub.announce(pos)
+	return nil
+}
+
+// resolve finds out whether a commit of unknown outcome took place.
+func (s *Service) resolve(ctx context.Context, stored *Call, t *transition) error {
+	now, err := s.store.Call(ctx, t.call.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		if t.purge {
+			return nil
+		}
+		if stored == nil {
+			return ErrConflict // not done; decide anew
+		}
+		return ErrOutcomeUnknown
+	case err != nil:
+		return errors.Join(ErrOutcomeUnknown, err)
+	case stored != nil && now.Version == stored.Version:
+		return ErrConflict
+	case !t.purge && sameRecord(now, t.call):
+		s.hub.announce(0)
+		return nil
+	}
+	return ErrOutcomeUnknown
+}
+
+// sameRecord compares what two records look like in a store.
+func sameRecord(a, b *Call) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// claimKey is the value under which a group's only call is found; "" for
+// calls that don't have to be the only one.
+func claimKey(c *Call) string {
+	if c == nil || !c.Removed.IsZero() || !c.IsGroup() || c.Owner.Type == OwnerSpaceEvent {
+		return ""
+	}
+	return groupClaim(c.Owner)
+}
+
+func groupClaim(r Ref) string { return "owner/" + string(r.Type) + "/" + r.ID }
+
+// claimChanges moves the group's claim along with the call, by compare and
+// set, so that two nodes can't give one group two calls.
+func (s *Service) claimChanges(ctx context.Context, before, after *Call) ([]ValueChange, error) {
+	from, to := claimKey(before), claimKey(after)
+	if from == to {
+		return nil, nil
+	}
+	var changes []ValueChange
+	if to != "" {
+		v, err := s.store.Value(ctx, to)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			changes = append(changes, ValueChange{Key: to, Data: []byte(after.ID)})
+		case err != nil:
+			return nil, err
+		case string(v.Data) != string(after.ID):
+			return nil, errClaimed
+		}
+	}
+	if from != "" {
+		v, err := s.store.Value(ctx, from)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return nil, err
+		case string(v.Data) == string(after.ID):
+			changes = append(changes, ValueChange{Key: from, Expect: v.Revision})
+		}
+	}
+	return changes, nil
+}

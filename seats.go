@@ -1,0 +1,213 @@
+package webconferencing
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// SeatRef names one device's presence in one run of a call. Renewing and
+// leaving by it can't touch another device or a later run.
+type SeatRef struct {
+	Call  CallID
+	Epoch uint64
+	Seat  SeatID
+}
+
+// lease is how long a seat stays without being renewed. The node that serves
+// the device keeps it in memory; the seat itself, and which node that is, are
+// in the store. A node that dies is found by its own lease, see nodes.go.
+type lease struct {
+	user    UserID
+	client  ClientID
+	epoch   uint64
+	version uint64 // of the call when the lease began
+	until   time.Time
+	// expired is final: the seat is about to be removed and is not renewed
+	// any more.
+	expired bool
+}
+
+// leases are the seats that this node keeps.
+type leases struct {
+	ttl time.Duration
+
+	mu     sync.Mutex
+	byCall map[CallID]map[SeatID]*lease
+}
+
+// follow brings the leases of a call in line with its record as this node just
+// committed it.
+func (l *leases) follow(c *Call, node string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := l.byCall[c.ID]
+	var next map[SeatID]*lease
+	for _, s := range c.Seats {
+		if s.Node != node {
+			continue
+		}
+		if next == nil {
+			next = make(map[SeatID]*lease)
+		}
+		if old := kept[s.ID]; old != nil {
+			next[s.ID] = old
+			continue
+		}
+		next[s.ID] = &lease{user: s.User, client: s.Client, epoch: c.Epoch, version: c.Version, until: now.Add(l.ttl)}
+	}
+	if next == nil {
+		delete(l.byCall, c.ID)
+		return
+	}
+	l.byCall[c.ID] = next
+}
+
+// observe drops leases that an event of another node made void.
+func (l *leases) observe(e *Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, s := range l.byCall[e.CallID] {
+		if e.Version <= s.version {
+			continue
+		}
+		switch e.Type {
+		case EventState:
+			if e.State != StateStarted || e.Epoch > s.epoch {
+				delete(l.byCall[e.CallID], id)
+			}
+		case EventLeft, EventDeviceLeft, EventNoted:
+			// Noted with a client: the seat moved to the node of the event.
+			if e.Part == s.user && e.Client == s.client && e.Client != "" {
+				delete(l.byCall[e.CallID], id)
+			}
+		}
+	}
+	if len(l.byCall[e.CallID]) == 0 {
+		delete(l.byCall, e.CallID)
+	}
+}
+
+// renew prolongs a lease that is kept here. The first result tells whether it
+// is, the second whether it holds.
+func (l *leases) renew(ref SeatRef, user UserID, until time.Time) (kept, held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.byCall[ref.Call][ref.Seat]
+	if s == nil {
+		return false, false
+	}
+	if s.expired || s.user != user || ref.Epoch != 0 && ref.Epoch != s.epoch {
+		return true, false
+	}
+	s.until = until
+	return true, true
+}
+
+// cut shortens a lease.
+func (l *leases) cut(ref SeatRef, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.byCall[ref.Call][ref.Seat]; s != nil && until.Before(s.until) {
+		s.until = until
+	}
+}
+
+// due marks the leases that have run out, for good, and returns their seats.
+func (l *leases) due(now time.Time) map[CallID][]SeatID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var due map[CallID][]SeatID
+	for call, seats := range l.byCall {
+		for id, s := range seats {
+			if now.Before(s.until) {
+				continue
+			}
+			s.expired = true
+			if due == nil {
+				due = make(map[CallID][]SeatID)
+			}
+			due[call] = append(due[call], id)
+		}
+	}
+	return due
+}
+
+// stretch prolongs every lease by a time in which this node could not take
+// renewals.
+func (l *leases) stretch(by time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, seats := range l.byCall {
+		for _, s := range seats {
+			s.until = s.until.Add(by)
+		}
+	}
+}
+
+// count returns how many leases are kept.
+func (l *leases) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, seats := range l.byCall {
+		n += len(seats)
+	}
+	return n
+}
+
+// RenewSeat prolongs the lease of a seat by [Options].SeatTTL: there was a
+// sign of life of its device. It is cheap while this node keeps the lease; a
+// seat that another node kept moves here. It never creates a seat: when the
+// lease has run out or the run is over the error has [CodeGone] and
+// [ReasonSeatGone], and the device has to join again.
+func (s *Service) RenewSeat(ctx context.Context, by Actor, ref SeatRef) error {
+	if kept, held := s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL)); kept {
+		if !held {
+			return wrap("renew seat", seatGone())
+		}
+		return nil
+	}
+	_, err := s.attach(ctx, by, ref)
+	return wrap("renew seat", err)
+}
+
+// FindSeat returns the seat of by's device in the present run of a call and
+// renews it, for a device whose connection came back. The error has
+// [CodeGone] when there is none.
+func (s *Service) FindSeat(ctx context.Context, by Actor, id CallID) (SeatRef, error) {
+	ref, err := s.attach(ctx, by, SeatRef{Call: id})
+	return ref, wrap("find seat", err)
+}
+
+// attach makes this node the keeper of a seat's lease.
+func (s *Service) attach(ctx context.Context, by Actor, ref SeatRef) (SeatRef, error) {
+	if err := validActor(by, ref.Seat == ""); err != nil {
+		return SeatRef{}, err
+	}
+	c, err := s.change(ctx, by, ref.Call, func(a access) command {
+		return &attachCommand{access: a, epoch: ref.Epoch, seat: ref.Seat}
+	})
+	if err != nil {
+		return SeatRef{}, err
+	}
+	seat := c.Seat(by.User, by.Client)
+	if ref.Seat != "" {
+		seat = c.seatByID(ref.Seat)
+	}
+	if seat == nil {
+		return SeatRef{}, seatGone()
+	}
+	ref = SeatRef{Call: c.ID, Epoch: c.Epoch, Seat: seat.ID}
+	if _, held := s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL)); !held {
+		return SeatRef{}, seatGone()
+	}
+	return ref, nil
+}
+
+// DetachSeat says that the connection of a seat's device is gone: unless it
+// is renewed the seat ends after [Options].LeaveGrace. A seat that is not kept
+// here is left alone.
+func (s *Service) DetachSeat(ref SeatRef) {
+	s.leases.cut(ref, s.now().Add(s.opts.LeaveGrace))
+}

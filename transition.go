@@ -1,0 +1,275 @@
+package webconferencing
+
+import (
+	"slices"
+	"time"
+)
+
+// This file and commands.go are the pure state machine: a command is applied
+// to a call at a given time and yields the changed call and its events. There
+// is no I/O, no clock and no chance in it, so that it can be tested a million
+// steps a minute; see queue.go for what surrounds it.
+
+// limits are the options that transitions depend on.
+type limits struct {
+	ring            time.Duration // how long participants are rung
+	maxAge          time.Duration // of a run
+	tombstone       time.Duration // how long a removed call is remembered
+	maxParticipants int
+	maxSeats        int
+}
+
+// command is one wish to change a call. apply must return its error before it
+// changes anything.
+type command interface {
+	apply(t *transition) error
+}
+
+// transition carries a call through one command or several.
+type transition struct {
+	now    time.Time
+	node   string
+	limits limits
+
+	call   *Call // nil while there is none; a working copy
+	events []Event
+	purge  bool
+
+	// Of the command being applied.
+	actor   UserID
+	cause   Cause
+	changed bool
+}
+
+// run applies one command. The call's version grows by one if it changed.
+func (t *transition) run(cmd command) error {
+	t.actor, t.cause, t.changed = "", CauseCommand, false
+	first := len(t.events)
+	if err := cmd.apply(t); err != nil {
+		return err
+	}
+	if !t.changed {
+		return nil
+	}
+	t.call.Version++
+	for i := first; i < len(t.events); i++ {
+		t.events[i].Version = t.call.Version
+	}
+	return nil
+}
+
+// visible returns the call unless there is none or it was removed.
+func (t *transition) visible() (*Call, error) {
+	if t.call == nil || !t.call.Removed.IsZero() {
+		return nil, noSuchCall()
+	}
+	return t.call, nil
+}
+
+// tell emits an event about the call to the users given; the call's own topic
+// always has it.
+func (t *transition) tell(e Event, to []UserID) {
+	c := t.call
+	e.CallID, e.Epoch = c.ID, c.Epoch
+	e.Provider, e.Owner, e.Title, e.State = c.Provider, c.Owner, c.Title, c.State
+	e.Actor, e.Cause, e.Node, e.Time = t.actor, t.cause, t.node, t.now
+	e.Topics = make([]Topic, 0, len(to)+1)
+	e.Topics = append(e.Topics, CallTopic(c.ID))
+	for _, id := range to {
+		e.Topics = append(e.Topics, UserTopic(id))
+	}
+	t.events = append(t.events, e)
+	t.changed = true
+}
+
+// parties are the users who are told about the call. Participants whom the
+// directory does not know have no topic.
+func (t *transition) parties() []UserID {
+	ids := make([]UserID, 0, len(t.call.Participants))
+	for _, p := range t.call.Participants {
+		if p.Kind != KindExternal {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
+func without(ids []UserID, id UserID) []UserID {
+	return slices.DeleteFunc(slices.Clone(ids), func(o UserID) bool { return o == id })
+}
+
+// start begins a new run. With ring, everybody but the starter is rung; a
+// call that starts because somebody walked in rings nobody.
+func (t *transition) start(by UserID, inviteID string, ring bool) {
+	c := t.call
+	c.Epoch = max(c.Epoch+1, uint64(t.now.UnixMilli()))
+	c.State, c.Reason = StateStarted, ""
+	c.Started, c.Starter = t.now, by
+	c.Seats, c.Admitted = nil, nil
+	c.RingUntil = time.Time{}
+	if c.InviteID == "" {
+		c.InviteID = inviteID
+	}
+	for i := range c.Participants {
+		p := &c.Participants[i]
+		p.State, p.Client, p.Ring = PartNone, "", RingNone
+		if ring && p.ID != by && p.Kind == KindUser {
+			p.Ring = RingRinging
+		}
+	}
+	if ring {
+		c.RingUntil = t.now.Add(t.limits.ring)
+	}
+}
+
+// stop ends the run and tells everybody. A call between users is removed, a
+// group's call stays without its guests and invites.
+func (t *transition) stop(reason Reason) {
+	c := t.call
+	told := t.parties()
+	c.State, c.Reason, c.Stopped = StateStopped, reason, t.now
+	t.tell(Event{Type: EventState, Reason: reason}, told)
+	c.Seats, c.Admitted, c.Invites, c.InviteID = nil, nil, nil, ""
+	c.RingUntil = time.Time{}
+	for i := range c.Participants {
+		p := &c.Participants[i]
+		if p.State == PartJoined {
+			p.State = PartLeft
+		}
+		if p.Ring == RingRinging {
+			p.Ring = RingMissed
+		}
+	}
+	c.Participants = slices.DeleteFunc(c.Participants, func(p Participant) bool { return p.Kind == KindGuest })
+	if !c.IsGroup() {
+		c.Removed = t.now
+	}
+}
+
+// unseat takes the seats that gone selects out of the call, tells everybody,
+// and ends the run if nobody worth it is left. It reports whether there were
+// any.
+func (t *transition) unseat(gone func(Seat) bool) bool {
+	c := t.call
+	var left []Seat
+	c.Seats = slices.DeleteFunc(c.Seats, func(s Seat) bool {
+		if !gone(s) {
+			return false
+		}
+		left = append(left, s)
+		return true
+	})
+	if len(left) == 0 {
+		return false
+	}
+	for i, s := range left {
+		e := Event{Type: EventDeviceLeft, Part: s.User, Client: s.Client}
+		last := !slices.ContainsFunc(left[i+1:], func(o Seat) bool { return o.User == s.User })
+		if last && !c.Present(s.User) {
+			e.Type = EventLeft
+			if p := c.Participant(s.User); p != nil {
+				p.State = PartLeft
+			}
+		}
+		t.tell(e, t.parties())
+	}
+	t.settle()
+	return true
+}
+
+// settle stops a started call that has nobody left to wait for.
+func (t *transition) settle() {
+	c := t.call
+	if c.State != StateStarted {
+		return
+	}
+	present := c.present()
+	if present > 1 || present == 1 && (c.IsGroup() || c.ringing()) {
+		return
+	}
+	switch {
+	case t.cause == CauseExpired || t.cause == CauseNodeLost:
+		t.stop(ReasonExpired)
+	case !c.IsGroup() && !c.answered():
+		t.stop(ReasonCancelled)
+	default:
+		t.stop(ReasonEnded)
+	}
+}
+
+// quietRing stops the ring clock when there is nobody left to ring; while
+// nobody is inside the clock goes on, it then bounds the empty call.
+func (t *transition) quietRing() {
+	if c := t.call; !c.ringing() && len(c.Seats) > 0 {
+		c.RingUntil = time.Time{}
+	}
+}
+
+// ringing tells whether any participant is being rung.
+func (c *Call) ringing() bool {
+	return slices.ContainsFunc(c.Participants, func(p Participant) bool { return p.Ring == RingRinging })
+}
+
+// answered tells whether anybody but the starter was in this run.
+func (c *Call) answered() bool {
+	return slices.ContainsFunc(c.Participants, func(p Participant) bool { return p.ID != c.Starter && p.State != PartNone })
+}
+
+// access is what the directory said about the acting user before the command
+// was queued; the state machine asks nobody.
+type access struct {
+	by     Actor
+	owner  Ref  // the group whose members were looked up
+	member bool // by belongs to it
+	// verdict of the host's own Authorizer, if it has one.
+	judged, allowed bool
+}
+
+// staleAccess is returned when the call's owner changed after the membership
+// was looked up.
+type staleAccess struct{}
+
+func (staleAccess) Error() string { return "owner changed meanwhile" }
+
+func (a access) check(c *Call) error {
+	if c.IsGroup() && a.owner != c.Owner {
+		return staleAccess{}
+	}
+	return nil
+}
+
+// party decides who reads the call and joins it: participants, members of the
+// owning group, the creator.
+func (a access) party(c *Call) error {
+	if err := a.check(c); err != nil {
+		return err
+	}
+	if a.judged {
+		if a.allowed {
+			return nil
+		}
+		return noSuchCall()
+	}
+	if p := c.Participant(a.by.User); p != nil && (!p.Member || a.member) {
+		return nil
+	}
+	if c.IsGroup() && a.member || !c.IsGroup() && c.Creator == a.by.User {
+		return nil
+	}
+	return noSuchCall()
+}
+
+// manager decides who changes, starts and stops the call: parties that are
+// not guests.
+func (a access) manager(c *Call) error {
+	if err := a.party(c); err != nil {
+		return err
+	}
+	if a.judged {
+		return nil
+	}
+	if p := c.Participant(a.by.User); p != nil && p.Kind == KindGuest && !a.member {
+		return denied("guests may not do this")
+	}
+	return nil
+}
