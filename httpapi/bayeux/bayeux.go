@@ -1,0 +1,230 @@
+// Package bayeux is a server for the Bayeux protocol, version 1.0, as CometD's
+// and Faye's clients speak it, over long-polling and WebSocket.
+//
+// A [Server] is an http.Handler:
+//
+//	server, err := bayeux.New(nil)
+//	if err != nil {
+//		return err
+//	}
+//	mux := http.NewServeMux()
+//	mux.Handle("/cometd", server)
+//	mux.Handle("/cometd/", server)
+package bayeux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server is a Bayeux server. It is safe for concurrent use.
+type Server struct {
+	opts    Options
+	log     *slog.Logger
+	hub     *hub
+	tasks   tasks
+	stats   counters
+	buffers buffers
+	key     []byte // signs browser cookies
+	life    context.Context
+	finish  context.CancelFunc
+
+	mu       sync.RWMutex
+	sessions map[string]*Session
+	users    map[string]map[*Session]struct{}
+	sockets  map[*socket]struct{}
+	services []service
+	closing  bool
+}
+
+type counters struct {
+	opened, refused, published, delivered, badAcks, panics atomic.Uint64
+}
+
+// Stats are numbers for monitoring. Those that count are since the start.
+type Stats struct {
+	Sessions  int    // live now
+	Sockets   int    // open WebSockets now
+	Channels  int    // channels and patterns with subscribers now
+	Opened    uint64 // handshakes that succeeded
+	Refused   uint64 // handshakes that did not
+	Published uint64 // messages from clients that were accepted
+	Delivered uint64 // messages put into queues
+	BadAcks   uint64 // acknowledgements of batches that were never sent
+	Panics    uint64 // panics of hooks and handlers
+}
+
+// New makes a server. Options may be nil. All that is wrong with them is
+// reported at once, each fault naming its field.
+func New(options *Options) (*Server, error) {
+	o := options.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	srv := &Server{
+		opts: o, log: o.Logger, hub: newHub(), key: []byte(newToken()),
+		sessions: make(map[string]*Session),
+		users:    make(map[string]map[*Session]struct{}),
+		sockets:  make(map[*socket]struct{}),
+	}
+	srv.life, srv.finish = context.WithCancel(context.Background())
+	return srv, nil
+}
+
+// Run waits for the context and then shuts the server down, giving clients
+// five seconds. The server works without it; sessions expire by themselves.
+func (srv *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	const grace = 5 * time.Second
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return srv.Shutdown(stop)
+}
+
+// Shutdown ends all sessions: held connects are answered so that clients come
+// back, WebSockets are closed with 1001, hooks are called with
+// [ReasonShutdown]. New requests are refused with 503. It waits until every
+// goroutine of the server has ended, or for the context, whose error it
+// returns; it may be called again, and before the server was used. It must not
+// be called from a hook.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.closing = true
+	srv.mu.Unlock()
+	for s := range srv.Sessions() {
+		s.end(ReasonShutdown)
+	}
+	for _, k := range srv.openSockets() {
+		k.leave(closeGoingAway, "Server shutdown")
+	}
+	srv.finish()
+	err := srv.tasks.wait(ctx)
+	if err != nil {
+		for _, k := range srv.openSockets() {
+			k.conn.abort()
+		}
+		return fmt.Errorf("shut down bayeux server: %w", err)
+	}
+	return nil
+}
+
+func (srv *Server) openSockets() []*socket {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	list := make([]*socket, 0, len(srv.sockets))
+	for k := range srv.sockets {
+		list = append(list, k)
+	}
+	return list
+}
+
+// Stats returns the present numbers.
+func (srv *Server) Stats() Stats {
+	srv.mu.RLock()
+	sessions, sockets := len(srv.sessions), len(srv.sockets)
+	srv.mu.RUnlock()
+	c := &srv.stats
+	return Stats{
+		Sessions: sessions, Sockets: sockets, Channels: srv.hub.count(),
+		Opened: c.opened.Load(), Refused: c.refused.Load(), Published: c.published.Load(),
+		Delivered: c.delivered.Load(), BadAcks: c.badAcks.Load(), Panics: c.panics.Load(),
+	}
+}
+
+// ServeHTTP implements http.Handler. The path has no meaning, so that the
+// server can be mounted anywhere together with everything below.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	srv.mu.RLock()
+	closing := srv.closing
+	srv.mu.RUnlock()
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if closing {
+		h.Set("Retry-After", "1")
+		writeFault(w, http.StatusServiceUnavailable, "shutdown")
+		return
+	}
+	upgrade := isUpgrade(r)
+	if !srv.allowOrigin(w, r, upgrade) {
+		writeFault(w, http.StatusForbidden, "cross_site")
+		return
+	}
+	switch {
+	case upgrade && !srv.opts.DisableWebSocket:
+		srv.serveSocket(w, r)
+	case r.Method == http.MethodOptions:
+		w.WriteHeader(http.StatusOK)
+	case r.Method == http.MethodPost && !srv.opts.DisableLongPolling:
+		srv.servePost(w, r)
+	default:
+		h.Set("Allow", "POST, OPTIONS")
+		writeFault(w, http.StatusBadRequest, "unknown_transport")
+	}
+}
+
+// writeFault answers a request that never became Bayeux messages.
+func writeFault(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	// A client that is gone does not need to know.
+	_, _ = fmt.Fprintf(w, `{"error":%q,"requestId":%q}`, code, newToken()[:16])
+}
+
+func (srv *Server) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, srv.opts.CallTimeout)
+}
+
+func (srv *Server) panicked(where string, fault any, stack []byte) {
+	srv.stats.panics.Add(1)
+	srv.log.Error("bayeux: panic in application code", "where", where, "fault", fault, "stack", string(stack))
+}
+
+// safely runs a hook that cannot refuse.
+func (srv *Server) safely(where string, f func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			srv.panicked(where, fault, debug.Stack())
+		}
+	}()
+	f()
+}
+
+func (srv *Server) sessionOpened(s *Session) {
+	if hook := srv.opts.OnSession; hook != nil {
+		srv.safely("OnSession", func() { hook(s) })
+	}
+}
+
+func (srv *Server) sessionClosed(s *Session, reason Reason) {
+	if hook := srv.opts.OnSessionClosed; hook != nil {
+		srv.safely("OnSessionClosed", func() { hook(s, reason) })
+	}
+}
+
+func (srv *Server) unsubscribed(s *Session, channel string, reason Reason) {
+	if hook := srv.opts.OnUnsubscribe; hook != nil {
+		srv.safely("OnUnsubscribe", func() { hook(s, channel, reason) })
+	}
+}
+
+// reauthenticate asks the application whether the request may use the session.
+// A panic counts as a no.
+func (srv *Server) reauthenticate(ctx context.Context, r *http.Request, s *Session) (err error) {
+	hook := srv.opts.Reauthenticate
+	if hook == nil {
+		return nil
+	}
+	ctx, cancel := srv.callContext(ctx)
+	defer cancel()
+	err = errors.New("hook panicked")
+	srv.safely("Reauthenticate", func() { err = hook(ctx, r, s) })
+	return err
+}

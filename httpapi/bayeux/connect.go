@@ -1,0 +1,156 @@
+package bayeux
+
+import (
+	"strconv"
+	"time"
+)
+
+// connectTo processes a connect. A connect that is alone may be held.
+func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
+	if kind := m.StringField("connectionType"); kind != "" && !x.srv.offers(kind) {
+		x.fail(m, errConnectionTypes)
+		return
+	}
+	if x.connect != nil {
+		x.succeed(m)
+		return
+	}
+	o := &x.srv.opts
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		x.fail(m, errSessionUnknown)
+		return
+	}
+	old := s.held
+	if old != nil {
+		old.overtaken = true
+		s.held = nil
+	}
+	var leaving *socket
+	if x.socket == nil && s.socket != nil {
+		leaving, s.socket = s.socket, nil
+	}
+	s.deadline = time.Time{}
+	if s.queue.acking {
+		if raw, ok := m.Ext("ack"); ok {
+			if k, ok := intValue(raw); !ok || !s.queue.acknowledge(k) {
+				x.srv.stats.badAcks.Add(1)
+			}
+		}
+	}
+	s.interval = o.Interval
+	if m.advice.hasInterval {
+		s.interval = min(m.advice.interval, o.MaxClientInterval)
+	}
+	timeout := o.Timeout
+	if m.advice.hasTimeout {
+		timeout = min(m.advice.timeout, o.MaxTimeout)
+	}
+	h := &held{message: m, advise: m.advice.present || s.transport != x.transport()}
+	s.transport = x.transport()
+	hold := alone && s.connected && timeout > 0 && s.queue.flying == 0 && !s.queue.prompt(time.Now())
+	s.connected = true
+	if !hold {
+		x.connect = h
+	} else {
+		s.held = h
+		x.parked = h
+		if x.socket == nil {
+			h.wake = make(chan struct{}, 1)
+		} else {
+			h.socket = x.socket
+			h.timer = time.AfterFunc(timeout, func() { s.releaseSocketConnect(h) })
+		}
+	}
+	s.mu.Unlock()
+	if old != nil {
+		old.overtake()
+	}
+	if leaving != nil {
+		leaving.leave(closeNormal, "Transport changed")
+	}
+	x.hold = timeout
+}
+
+// overtake ends a held connect for which a newer one has come.
+func (h *held) overtake() {
+	h.signal()
+	if h.socket == nil {
+		return
+	}
+	h.timer.Stop()
+	// Clients that compare ids ignore this. Others see a failure and wait
+	// before they try again, instead of overtaking in turn.
+	r := reply{to: h.message, err: errConnectOvertaken, advice: h.socket.srv.advice(0)}
+	h.socket.send(outgoing{frame: joinFrame(nil, r.encode())})
+}
+
+// releaseSocketConnect answers a connect that is held on a WebSocket, because
+// its time is over or because messages may only leave with it.
+func (s *Session) releaseSocketConnect(h *held) {
+	s.mu.Lock()
+	if s.held != h || s.closed {
+		s.mu.Unlock()
+		return
+	}
+	s.held = nil
+	h.timer.Stop()
+	out := outgoing{}
+	if s.connectOnly {
+		list := s.queue.take(s.srv.opts.MaxResponseBytes)
+		if len(list) > 0 && !s.queue.acking {
+			out.settles = s
+		}
+		out.frame = joinFrame(list, s.connectReplyLocked(h))
+	} else {
+		out.frame = joinFrame(nil, s.connectReplyLocked(h))
+	}
+	s.armLocked()
+	s.mu.Unlock()
+	h.socket.send(out)
+}
+
+// abandon gives up a held connect whose connection is gone.
+func (s *Session) abandon(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == h {
+		s.held = nil
+		if h.timer != nil {
+			h.timer.Stop()
+		}
+		s.armLocked()
+	}
+}
+
+// Advice that does not depend on the configuration.
+const (
+	adviceNone      = `{"reconnect":"none","interval":0}`
+	adviceHandshake = `{"reconnect":"handshake","interval":0}`
+)
+
+// advice tells a client to go on. It is always complete: CometD's client
+// replaces all its advice by what it gets.
+func (srv *Server) advice(interval time.Duration) string {
+	b := append([]byte(nil), `{"reconnect":"retry","interval":`...)
+	b = strconv.AppendInt(b, interval.Milliseconds(), 10)
+	b = append(b, `,"timeout":`...)
+	b = strconv.AppendInt(b, srv.opts.Timeout.Milliseconds(), 10)
+	return string(append(b, '}'))
+}
+
+// appendMember adds a member to an encoded object, which may be nil.
+func appendMember(object []byte, name string, value []byte) []byte {
+	if object == nil {
+		object = append(object, '{')
+	} else {
+		object = append(object[:len(object)-1], ',')
+	}
+	object = appendString(object, name)
+	object = append(object, ':')
+	object = append(object, value...)
+	return append(object, '}')
+}
+
+func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }

@@ -1,0 +1,50 @@
+package bayeux
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"net/http"
+	"strings"
+)
+
+// The browser cookie is a random part and a signature over it and the user, so
+// that a cookie planted by another user is not adopted at a handshake.
+
+const cookieRandom = 32 // length of a token's text
+
+func (srv *Server) newCookie(user string) string {
+	random := newToken()
+	return random + srv.cookieSeal(random, user)
+}
+
+func (srv *Server) validCookie(value, user string) bool {
+	if len(value) <= cookieRandom {
+		return false
+	}
+	return sameText(value[cookieRandom:], srv.cookieSeal(value[:cookieRandom], user))
+}
+
+func (srv *Server) cookieSeal(random, user string) string {
+	mac := hmac.New(sha256.New, srv.key)
+	mac.Write([]byte(random))
+	mac.Write([]byte(user))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil)[:20]))
+}
+
+func (srv *Server) readCookie(r *http.Request) string {
+	c, err := r.Cookie(srv.opts.Cookie.Name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (srv *Server) writeCookie(w http.ResponseWriter, r *http.Request, value string) {
+	o := &srv.opts.Cookie
+	http.SetCookie(w, &http.Cookie{
+		Name: o.Name, Value: value, Path: o.Path, Domain: o.Domain, MaxAge: o.MaxAge, HttpOnly: true,
+		Secure:   o.Secure || r.TLS != nil || o.SameSite == http.SameSiteNoneMode || o.Partitioned,
+		SameSite: o.SameSite, Partitioned: o.Partitioned,
+	})
+}

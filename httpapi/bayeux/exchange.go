@@ -1,0 +1,264 @@
+package bayeux
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// exchange is the processing of one HTTP request or one WebSocket frame.
+type exchange struct {
+	srv     *Server
+	ctx     context.Context
+	request *http.Request // on a WebSocket the one that opened it
+	socket  *socket       // nil for HTTP
+	session *Session
+	browser string // the request's browser cookie
+
+	carrying  bool // it is the session's turn
+	hushing   bool // session.busy was raised
+	handshake []byte
+	replies   [][]byte
+	connect   *held // connect to be answered with the messages
+	parked    *held // connect to be held
+	hold      time.Duration
+	setCookie string
+	status    int    // HTTP status instead of replies, if not 0
+	code      string // and its error code
+	calls     []chan struct{}
+	final     bool // the client was told that there is no way back
+}
+
+func (x *exchange) transport() string {
+	if x.socket != nil {
+		return "websocket"
+	}
+	return "long-polling"
+}
+
+// run processes the messages in order.
+func (x *exchange) run(list []*Message) {
+	now := time.Now()
+	for i, m := range list {
+		m.received = now
+		if m.Channel == metaHandshake && m.fault == "" {
+			// The specification lets a handshake only be alone.
+			for _, other := range list[:i] {
+				x.fail(other, errProtocolViolation)
+			}
+			x.guard(m, func() { x.shake(m) })
+			for _, other := range list[i+1:] {
+				x.fail(other, errProtocolViolation)
+			}
+			return
+		}
+	}
+	if lone := list[0]; len(list) == 1 && lone.Channel == metaConnect {
+		x.guard(lone, func() { x.one(lone, true) })
+		return
+	}
+	for _, m := range list {
+		x.guard(m, func() { x.one(m, false) })
+	}
+}
+
+// guard turns a panic of a hook into a refusal of the message.
+func (x *exchange) guard(m *Message, f func()) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			x.srv.panicked("message", fault, debug.Stack())
+			x.fail(m, errInternal)
+		}
+	}()
+	f()
+}
+
+func (x *exchange) add(r *reply) {
+	if r.to.ext != nil {
+		r.ext = x.srv.timesync(r.to, r.ext)
+	}
+	x.replies = append(x.replies, r.encode())
+}
+
+func (x *exchange) fail(m *Message, text string) {
+	r := &reply{to: m, err: text}
+	if text == errSessionUnknown && m.Channel == metaConnect {
+		if x.final {
+			r.advice = adviceNone
+		} else {
+			r.advice = adviceHandshake
+		}
+	}
+	x.add(r)
+}
+
+func (x *exchange) succeed(m *Message) { x.add(&reply{to: m, ok: true}) }
+
+// one processes a message other than a handshake.
+func (x *exchange) one(m *Message, alone bool) {
+	if m.fault != "" && (m.Channel == "" || m.ID == "") && m.fault != errSubscriptionMissing {
+		x.fail(m, m.fault)
+		return
+	}
+	s := x.find(m)
+	if s == nil {
+		x.fail(m, errSessionUnknown)
+		return
+	}
+	if m.fault != "" {
+		x.fail(m, m.fault)
+		return
+	}
+	if !alone && !x.carry(s) {
+		x.fail(m, errSessionUnknown)
+		return
+	}
+	switch m.Channel {
+	case metaConnect:
+		x.connectTo(s, m, alone)
+	case metaSubscribe:
+		x.subscribe(s, m)
+	case metaUnsubscribe:
+		x.unsubscribe(s, m)
+	case metaDisconnect:
+		x.succeed(m)
+		s.endNow(ReasonDisconnect)
+	default:
+		x.publish(s, m)
+	}
+}
+
+// carry waits for the session's turn and holds back its other ways to the
+// client, so that what this request causes goes out with its own response.
+func (x *exchange) carry(s *Session) bool {
+	if x.carrying {
+		return true
+	}
+	select {
+	case s.turn <- struct{}{}:
+	case <-x.ctx.Done():
+		return false
+	}
+	x.carrying = true
+	if x.socket == nil {
+		x.hush(s)
+	}
+	return true
+}
+
+// hush keeps messages in the queue until the request is answered.
+func (x *exchange) hush(s *Session) {
+	s.mu.Lock()
+	s.busy++
+	x.hushing = true
+	s.mu.Unlock()
+}
+
+// settleLocked undoes carry and hush. The session's lock is held.
+func (x *exchange) settleLocked() {
+	if x.hushing {
+		x.hushing = false
+		x.session.busy--
+	}
+	if x.carrying {
+		x.carrying = false
+		<-x.session.turn
+	}
+}
+
+// release undoes carry if the request did not come to its regular end.
+func (x *exchange) release() {
+	if s := x.session; s != nil && (x.carrying || x.hushing) {
+		s.mu.Lock()
+		x.settleLocked()
+		next := s.wakeLocked()
+		s.mu.Unlock()
+		next.run()
+	}
+}
+
+// find returns the session that a message belongs to, nil if it has none or
+// may not use it. The first message of a request decides for all.
+func (x *exchange) find(m *Message) *Session {
+	if x.session == nil && x.socket != nil {
+		x.session = x.socket.bound()
+	}
+	if x.session != nil {
+		if !sameText(x.session.id, m.clientID) || !x.session.Alive() {
+			return nil
+		}
+		x.session.touch()
+		return x.session
+	}
+	s := x.srv.byID(m.clientID)
+	if s == nil || !x.mayUse(s) {
+		return nil
+	}
+	if x.socket != nil && !x.socket.bind(s) {
+		return nil
+	}
+	x.session = s
+	s.touch()
+	return s
+}
+
+// mayUse checks that the request comes from the browser and the user to whom
+// the session belongs.
+func (x *exchange) mayUse(s *Session) bool {
+	switch {
+	case x.browser != "" && s.browser != "":
+		if !sameText(x.browser, s.browser) {
+			return false
+		}
+	case x.socket != nil:
+		if s.browser != "" && x.srv.opts.RequireCookieOnWebSocket {
+			return false
+		}
+	case !x.srv.opts.TrustClientSession:
+		return false
+	}
+	err := x.srv.reauthenticate(x.ctx, x.request, s)
+	if err == nil {
+		return true
+	}
+	if !errors.Is(err, ErrForeign) {
+		x.final = true
+		s.endNow(ReasonUnauthorized)
+	}
+	return false
+}
+
+func sameText(a, b string) bool {
+	return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+// connectReply ends a connect. In acknowledgement mode the reply closes the
+// batch of messages that goes out with it. The session's lock is held.
+func (s *Session) connectReplyLocked(h *held) []byte {
+	r := &reply{to: h.message, ok: true}
+	switch {
+	case !s.closed:
+		if h.advise {
+			r.advice = s.srv.advice(s.interval)
+		}
+		if s.queue.acking {
+			r.ext = appendMember(r.ext, "ack", appendUint(nil, s.queue.nextBatch()))
+		}
+	case s.reason == ReasonDisconnect, s.reason == ReasonKicked, s.reason == ReasonInactive:
+		r.advice = adviceNone
+	case s.reason == ReasonShutdown:
+		r.advice = s.srv.advice(s.srv.opts.Interval)
+	case s.reason == ReasonUnauthorized:
+		r.ok, r.err, r.advice = false, errSessionUnknown, adviceNone
+	default:
+		r.ok, r.err, r.advice = false, errSessionUnknown, adviceHandshake
+	}
+	r.ext = s.srv.timesync(h.message, r.ext)
+	return r.encode()
+}
+
+// serverDisconnect is what a client is told that the application sends away.
+const serverDisconnect = `{"channel":"/meta/disconnect","successful":true}`

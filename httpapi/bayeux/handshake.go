@@ -1,0 +1,235 @@
+package bayeux
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// shake processes a handshake.
+func (x *exchange) shake(m *Message) {
+	srv := x.srv
+	if text := srv.negotiate(m); text != "" {
+		x.refuse(m, text, nil)
+		return
+	}
+	ctx, cancel := srv.callContext(x.ctx)
+	defer cancel()
+	var identity Identity
+	if srv.opts.Authenticate != nil {
+		var err error
+		if identity, err = srv.opts.Authenticate(ctx, x.request, m); err != nil {
+			x.refuse(m, refusalText(err, "", "handshake_denied"), err)
+			return
+		}
+	}
+	if identity.User == "" && !srv.opts.AllowAnonymous {
+		x.refuse(m, "403::handshake_denied", nil)
+		return
+	}
+	s := srv.newSession(x, identity, m)
+	switch err := srv.admit(s); {
+	case errors.Is(err, errServerFull) && x.socket == nil:
+		x.status, x.code = http.StatusServiceUnavailable, "too_many_sessions"
+		return
+	case err != nil:
+		x.refuse(m, refusalText(err, "", "handshake_denied"), err)
+		return
+	}
+	x.session = s
+	x.hush(s)
+	if x.socket != nil {
+		x.socket.rebind(s)
+	}
+	srv.sessionOpened(s)
+	x.handshake = x.handshakeReply(s, m)
+}
+
+func (x *exchange) handshakeReply(s *Session, m *Message) []byte {
+	o := &x.srv.opts
+	b := append([]byte(nil), `,"version":"1.0","minimumVersion":"1.0","clientId":"`...)
+	b = append(b, s.id...)
+	b = append(b, `","supportedConnectionTypes":[`...)
+	for i, kind := range x.srv.connectionTypes() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, kind)
+	}
+	b = append(b, ']')
+	r := &reply{to: m, ok: true, members: b, advice: x.srv.advice(o.Interval)}
+	if o.AdviseMaxInterval {
+		r.advice = strings.TrimSuffix(r.advice, "}") + `,"maxInterval":` +
+			strconv.FormatInt(o.MaxInterval.Milliseconds(), 10) + "}"
+	}
+	if s.queue.acking {
+		r.ext = appendMember(r.ext, "ack", []byte("true"))
+	}
+	r.ext = x.srv.timesync(m, r.ext)
+	return r.encode()
+}
+
+// refuse answers a handshake that failed.
+func (x *exchange) refuse(m *Message, text string, cause error) {
+	r := &reply{to: m, err: text, advice: adviceNone}
+	var refusal *Refusal
+	if errors.As(cause, &refusal) {
+		if refusal.Retry {
+			r.advice = x.srv.advice(max(x.srv.opts.Interval, 2*time.Second))
+		}
+		if len(refusal.Ext) > 0 && refusal.Ext[0] == '{' && checkJSON(refusal.Ext, 32, 4096) == nil {
+			r.ext = refusal.Ext
+		}
+	} else if cause != nil {
+		x.srv.log.Info("bayeux: handshake refused", "error", cause)
+	}
+	x.srv.stats.refused.Add(1)
+	x.handshake = r.encode()
+}
+
+// negotiate returns the error text if the client and the server have no
+// version or connection type in common. A client that does not say is taken to
+// speak the only version there is.
+func (srv *Server) negotiate(m *Message) string {
+	if v := m.StringField("version"); v != "" && majorVersion(v) < 1 {
+		return errVersionMismatch
+	}
+	if v := m.StringField("minimumVersion"); v != "" && v != "1.0" && majorVersion(v) != 0 && !atMost1(v) {
+		return errVersionMismatch
+	}
+	raw, ok := m.Field("supportedConnectionTypes")
+	if !ok {
+		return ""
+	}
+	if raw[0] == '[' {
+		list, _ := stringList(raw)
+		for _, kind := range list {
+			if srv.offers(kind) {
+				return ""
+			}
+		}
+	}
+	return errConnectionTypes
+}
+
+// majorVersion reads the number before the first dot, -1 if there is none.
+func majorVersion(v string) int {
+	head, _, _ := strings.Cut(v, ".")
+	n, err := strconv.Atoi(head)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// atMost1 reports whether the version is 1 or 1.0 in some spelling.
+func atMost1(v string) bool {
+	head, tail, _ := strings.Cut(v, ".")
+	return head == "1" && strings.Trim(tail, "0.") == ""
+}
+
+func (srv *Server) connectionTypes() []string {
+	var list []string
+	if !srv.opts.DisableWebSocket {
+		list = append(list, "websocket")
+	}
+	if !srv.opts.DisableLongPolling {
+		list = append(list, "long-polling")
+	}
+	return list
+}
+
+func (srv *Server) offers(kind string) bool {
+	switch kind {
+	case "websocket":
+		return !srv.opts.DisableWebSocket
+	case "long-polling":
+		return !srv.opts.DisableLongPolling
+	}
+	return false
+}
+
+func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Session {
+	s := &Session{
+		srv: srv, id: newToken(), identity: identity, remote: x.request.RemoteAddr,
+		created: time.Now(), turn: make(chan struct{}, 1), transport: x.transport(),
+		interval: srv.opts.Interval, subscriptions: make(map[string]bool),
+	}
+	s.seen.Store(s.created.UnixNano())
+	s.queue.batch = 1
+	if raw, ok := m.Ext("ack"); ok && string(raw) == "true" {
+		s.queue.acking, s.connectOnly = true, true
+	}
+	if x.socket == nil {
+		s.browser = x.browser
+		if !srv.validCookie(s.browser, identity.User) {
+			s.browser = srv.newCookie(identity.User)
+			x.setCookie = s.browser
+		}
+	}
+	return s
+}
+
+var (
+	errServerFull = errors.New("too many sessions")
+	errUserFull   = &Refusal{Reason: "too_many_sessions", Retry: true}
+)
+
+// admit adds the session to the server's tables, if there is room.
+func (srv *Server) admit(s *Session) error {
+	user := s.identity.User
+	srv.mu.Lock()
+	if srv.closing {
+		srv.mu.Unlock()
+		return errServerFull
+	}
+	if len(srv.sessions) >= srv.opts.MaxSessions {
+		srv.mu.Unlock()
+		return errServerFull
+	}
+	var oldest *Session
+	if limit := srv.opts.MaxSessionsPerUser; user != "" && limit != Unlimited && len(srv.users[user]) >= limit {
+		for other := range srv.users[user] {
+			if !other.Connected() && (oldest == nil || other.LastSeen().Before(oldest.LastSeen())) {
+				oldest = other
+			}
+		}
+		if oldest == nil {
+			srv.mu.Unlock()
+			return errUserFull
+		}
+	}
+	srv.sessions[s.id] = s
+	if user != "" {
+		if srv.users[user] == nil {
+			srv.users[user] = make(map[*Session]struct{})
+		}
+		srv.users[user][s] = struct{}{}
+	}
+	srv.mu.Unlock()
+	srv.stats.opened.Add(1)
+	if oldest != nil {
+		oldest.end(ReasonReplaced)
+	}
+	return nil
+}
+
+func (srv *Server) forget(s *Session) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.sessions, s.id)
+	if set := srv.users[s.identity.User]; set != nil {
+		delete(set, s)
+		if len(set) == 0 {
+			delete(srv.users, s.identity.User)
+		}
+	}
+}
+
+func (srv *Server) byID(id string) *Session {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return srv.sessions[id]
+}

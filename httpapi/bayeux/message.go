@@ -1,0 +1,358 @@
+package bayeux
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// Message is one Bayeux message from a client, checked but otherwise as it was
+// sent. It is read-only and may be read concurrently. Raw values refer to the
+// request's memory: they are valid as long as they are kept, and must not be
+// changed.
+type Message struct {
+	// Channel is the channel without a trailing slash.
+	Channel string
+
+	// ID is the message id as text, empty if the client gave none.
+	ID string
+
+	// Data is the payload, nil if there was none.
+	Data json.RawMessage
+
+	// Subscriptions are the channels of a subscribe or unsubscribe message,
+	// without trailing slashes; nil elsewhere.
+	Subscriptions []string
+
+	clientID        string
+	wireChannel     string
+	subscription    []byte
+	hasSubscription bool
+	advice          clientAdvice
+	fault           string
+	fields          []member
+	ext             []member
+	received        time.Time
+}
+
+// clientAdvice is what a client asks for in a connect.
+type clientAdvice struct {
+	present     bool
+	hasTimeout  bool
+	hasInterval bool
+	timeout     time.Duration
+	interval    time.Duration
+}
+
+// Field returns the top-level field of that exact name as raw JSON.
+func (m *Message) Field(name string) (json.RawMessage, bool) {
+	if name == "clientId" {
+		return nil, false
+	}
+	return lookup(m.fields, name)
+}
+
+// StringField returns the top-level field of that name if it is a string,
+// otherwise nothing.
+func (m *Message) StringField(name string) string {
+	raw, _ := m.Field(name)
+	text, _ := stringValue(raw)
+	return text
+}
+
+// Ext returns the member of that name of the ext object as raw JSON.
+func (m *Message) Ext(name string) (json.RawMessage, bool) {
+	return lookup(m.ext, name)
+}
+
+// detach copies the message, so that it does not keep the rest of the
+// request's memory alive.
+func (m *Message) detach() *Message {
+	c := *m
+	c.Data = append(json.RawMessage(nil), m.Data...)
+	if m.Data == nil {
+		c.Data = nil
+	}
+	c.fields = nil
+	for _, f := range m.fields {
+		if f.name == "data" {
+			continue
+		}
+		c.fields = append(c.fields, member{f.name, append([]byte(nil), f.value...)})
+	}
+	if c.Data != nil {
+		c.fields = append(c.fields, member{"data", c.Data})
+	}
+	if raw, ok := lookup(c.fields, "ext"); ok {
+		c.ext = members(raw)
+	}
+	c.subscription = nil
+	return &c
+}
+
+// decodeBatch reads the messages of one request or frame. It fails for text
+// that is not JSON or is over a limit; a message that is merely wrong gets a
+// fault, so that its neighbours are still served.
+func decodeBatch(body []byte, o *Options) ([]*Message, error) {
+	s := &scanner{text: body, maxDepth: o.MaxDepth, tokens: o.MaxTokens}
+	s.space()
+	if s.peek() == '{' {
+		m, err := decodeMessage(s, o)
+		if err != nil {
+			return nil, err
+		}
+		return []*Message{m}, s.end()
+	}
+	if s.peek() != '[' {
+		return nil, errJSON
+	}
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	var list []*Message
+	for more := s.peek() != ']'; more; {
+		if len(list) == o.MaxBatch {
+			return nil, errBatchSize
+		}
+		s.tokens = o.MaxTokens
+		m, err := decodeMessage(s, o)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+		if more, err = s.next(']'); err != nil {
+			return nil, err
+		}
+	}
+	if len(list) == 0 {
+		return nil, errJSON
+	}
+	return list, s.end()
+}
+
+func (s *scanner) end() error {
+	s.space()
+	if s.at != len(s.text) {
+		return errJSON
+	}
+	return nil
+}
+
+func decodeMessage(s *scanner, o *Options) (*Message, error) {
+	if s.peek() != '{' {
+		return nil, errJSON
+	}
+	m := &Message{}
+	if err := s.object(func(f member) { m.fields = append(m.fields, f) }); err != nil {
+		return nil, err
+	}
+	m.interpret(o)
+	return m, nil
+}
+
+// interpret reads the fields that the protocol knows. The first thing that is
+// wrong becomes the message's fault.
+func (m *Message) interpret(o *Options) {
+	if raw, ok := lookup(m.fields, "id"); ok && string(raw) != "null" {
+		if m.ID, ok = messageID(raw); !ok {
+			m.blame(errMessageIDInvalid)
+		}
+	}
+	m.interpretChannel(o)
+	if raw, ok := lookup(m.fields, "clientId"); ok {
+		m.clientID, _ = stringValue(raw)
+	}
+	if raw, ok := lookup(m.fields, "data"); ok {
+		m.Data = raw
+	}
+	if raw, ok := lookup(m.fields, "ext"); ok {
+		m.ext = members(raw)
+	}
+	if m.Channel == metaConnect {
+		m.interpretAdvice()
+	}
+	if m.Channel == metaSubscribe || m.Channel == metaUnsubscribe {
+		m.interpretSubscription(o)
+	}
+}
+
+func (m *Message) interpretChannel(o *Options) {
+	raw, ok := lookup(m.fields, "channel")
+	if !ok || string(raw) == "null" {
+		m.blame(errChannelMissing)
+		return
+	}
+	name, ok := stringValue(raw)
+	if !ok {
+		m.blame(errChannelInvalid)
+		return
+	}
+	if len(name) <= o.MaxChannelBytes {
+		m.wireChannel = name
+	}
+	if m.Channel, ok = canonicalChannel(name, o.MaxChannelBytes, o.MaxChannelSegments); !ok {
+		m.blame(errChannelInvalid)
+	}
+}
+
+func (m *Message) blame(fault string) {
+	if m.fault == "" {
+		m.fault = fault
+	}
+}
+
+// messageID reads an id: letters and digits, or an unsigned whole number.
+func messageID(raw []byte) (string, bool) {
+	const maxID = 64
+	id := string(raw)
+	if raw[0] == '"' {
+		id, _ = stringValue(raw)
+	}
+	if id == "" || len(id) > maxID {
+		return "", false
+	}
+	for i := 0; i < len(id); i++ {
+		switch c := id[i]; {
+		case c >= '0' && c <= '9':
+		case raw[0] == '"' && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'):
+		default:
+			return "", false
+		}
+	}
+	return id, true
+}
+
+func (m *Message) interpretAdvice() {
+	raw, ok := lookup(m.fields, "advice")
+	if !ok || string(raw) == "null" {
+		return
+	}
+	if raw[0] != '{' {
+		m.blame(errAdviceInvalid)
+		return
+	}
+	m.advice.present = true
+	for _, f := range members(raw) {
+		if f.name != "timeout" && f.name != "interval" {
+			continue
+		}
+		ms, err := strconv.ParseFloat(string(f.value), 64)
+		if err != nil {
+			m.blame(errAdviceInvalid)
+			return
+		}
+		if ms < 0 {
+			continue
+		}
+		// A day is above every cap, and keeps the product from overflowing.
+		const day = 24 * 60 * 60 * 1000
+		d := time.Duration(min(ms, day)) * time.Millisecond
+		if f.name == "timeout" {
+			m.advice.hasTimeout, m.advice.timeout = true, d
+		} else {
+			m.advice.hasInterval, m.advice.interval = true, d
+		}
+	}
+}
+
+func (m *Message) interpretSubscription(o *Options) {
+	raw, ok := lookup(m.fields, "subscription")
+	if !ok || string(raw) == "null" {
+		m.blame(errSubscriptionMissing)
+		return
+	}
+	m.hasSubscription, m.subscription = true, raw
+	var names []string
+	switch raw[0] {
+	case '"':
+		name, _ := stringValue(raw)
+		names = []string{name}
+	case '[':
+		if names, ok = stringList(raw); !ok {
+			m.blame(errSubscriptionInvalid)
+			return
+		}
+	}
+	if len(names) == 0 {
+		m.blame(errSubscriptionInvalid)
+		return
+	}
+	for i, name := range names {
+		if names[i], ok = canonicalChannel(name, o.MaxChannelBytes, o.MaxChannelSegments); !ok {
+			m.blame(errSubscriptionInvalid)
+			return
+		}
+	}
+	m.Subscriptions = names
+}
+
+// stringList reads a checked array of strings.
+func stringList(raw []byte) ([]string, bool) {
+	s := scanner{text: raw, maxDepth: 1, tokens: len(raw)}
+	if s.enter() != nil {
+		return nil, false
+	}
+	var list []string
+	for more := s.peek() != ']'; more; {
+		text, err := s.str()
+		if err != nil {
+			return nil, false
+		}
+		list = append(list, unescape(text))
+		if more, err = s.next(']'); err != nil {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// reply collects what goes into the answer to one message.
+type reply struct {
+	to      *Message
+	ok      bool
+	err     string
+	advice  string
+	ext     []byte
+	members []byte // further members, each with a leading comma
+}
+
+// encode forms the reply's JSON.
+func (r *reply) encode() []byte {
+	m := r.to
+	b := make([]byte, 0, 128+len(r.members)+len(r.ext)+len(m.subscription))
+	b = append(b, '{')
+	if m.ID != "" {
+		b = append(b, `"id":"`...)
+		b = append(b, m.ID...)
+		b = append(b, `",`...)
+	}
+	if m.wireChannel != "" {
+		b = append(b, `"channel":`...)
+		b = appendString(b, m.wireChannel)
+		b = append(b, ',')
+	}
+	if m.hasSubscription {
+		b = append(b, `"subscription":`...)
+		b = append(b, m.subscription...)
+		b = append(b, ',')
+	}
+	if r.ok {
+		b = append(b, `"successful":true`...)
+	} else {
+		b = append(b, `"successful":false`...)
+	}
+	if r.err != "" {
+		b = append(b, `,"error":`...)
+		b = appendString(b, r.err)
+	}
+	if r.advice != "" {
+		b = append(b, `,"advice":`...)
+		b = append(b, r.advice...)
+	}
+	if r.ext != nil {
+		b = append(b, `,"ext":`...)
+		b = append(b, r.ext...)
+	}
+	b = append(b, r.members...)
+	return append(b, '}')
+}

@@ -1,0 +1,84 @@
+package bayeux
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// allowOrigin decides whether a page of another site may make this request,
+// and adds the CORS headers for those that may.
+func (srv *Server) allowOrigin(w http.ResponseWriter, r *http.Request, upgrade bool) bool {
+	origin := r.Header.Get("Origin")
+	h := w.Header()
+	if len(srv.opts.AllowedOrigins) > 0 {
+		h.Add("Vary", "Origin")
+	}
+	if origin == "" {
+		if upgrade {
+			return srv.mayLackOrigin(r)
+		}
+		switch r.Header.Get("Sec-Fetch-Site") {
+		case "", "same-origin", "none":
+			return true
+		}
+		return false
+	}
+	if slices.Contains(srv.opts.AllowedOrigins, origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+		if r.Method == http.MethodOptions {
+			h.Set("Access-Control-Allow-Methods", "POST, GET, OPTIONS")
+			h.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Requested-With, Pragma")
+			h.Set("Access-Control-Max-Age", "86400")
+		}
+		return true
+	}
+	return sameOrigin(origin, r)
+}
+
+// sameOrigin compares the origin with the address that the request was sent
+// to. Behind a proxy that ends TLS the scheme is not known, so only the host
+// and port are compared there.
+func sameOrigin(origin string, r *http.Request) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || r.TLS != nil) {
+		return false
+	}
+	return strings.EqualFold(u.Host, r.Host)
+}
+
+// mayLackOrigin allows WebSockets of programs, which send no Origin. Every
+// browser sends one; a request that carries cookies of the site without it is
+// not trusted to be what it seems.
+func (srv *Server) mayLackOrigin(r *http.Request) bool {
+	if r.Header.Get("Authorization") != "" {
+		return true
+	}
+	for _, c := range r.Cookies() {
+		if c.Name != srv.opts.Cookie.Name {
+			return false
+		}
+	}
+	return true
+}
+
+func isUpgrade(r *http.Request) bool {
+	return r.Method == http.MethodGet && headerHas(r.Header, "Connection", "upgrade") &&
+		headerHas(r.Header, "Upgrade", "websocket")
+}
+
+func headerHas(h http.Header, name, token string) bool {
+	for _, line := range h.Values(name) {
+		for part := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

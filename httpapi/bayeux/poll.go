@@ -1,0 +1,201 @@
+package bayeux
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// servePost serves one request of the long-polling transport.
+func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
+	srv.tasks.begin()
+	defer srv.tasks.end()
+	if status, code := checkBody(r, srv.opts.MaxMessageBytes); status != 0 {
+		w.Header().Set("Connection", "close")
+		writeFault(w, status, code)
+		return
+	}
+	control := http.NewResponseController(w)
+	body, status, code := srv.readBody(w, r, control)
+	if status != 0 {
+		w.Header().Set("Connection", "close")
+		writeFault(w, status, code)
+		return
+	}
+	list, err := decodeBatch(body, &srv.opts)
+	if err != nil {
+		status := http.StatusBadRequest
+		if errors.Is(err, errBatchSize) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		writeFault(w, status, err.Error())
+		return
+	}
+	x := &exchange{srv: srv, ctx: r.Context(), request: r, browser: srv.readCookie(r)}
+	defer x.release()
+	x.run(list)
+	if x.parked != nil && !srv.park(x, control) {
+		return
+	}
+	srv.respond(x, w, control)
+}
+
+// checkBody refuses a body by its headers.
+func checkBody(r *http.Request, limit int) (status int, code string) {
+	if r.ContentLength > int64(limit) {
+		return http.StatusRequestEntityTooLarge, "too_large"
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return http.StatusUnsupportedMediaType, "content_encoding"
+	}
+	// Anything but JSON could be sent across sites without a CORS preflight.
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := params["charset"]
+	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return http.StatusUnsupportedMediaType, "content_type"
+	}
+	return 0, ""
+}
+
+func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, control *http.ResponseController) (body []byte, status int, code string) {
+	// Where the host's wrapper does not pass deadlines on, the host's own
+	// timeouts apply.
+	_ = control.SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(srv.opts.MaxMessageBytes)))
+	if err == nil {
+		// A deadline left behind would end the watch for a dead client.
+		_ = control.SetReadDeadline(time.Time{})
+		return body, 0, ""
+	}
+	var tooLarge *http.MaxBytesError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, http.StatusRequestEntityTooLarge, "too_large"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return nil, http.StatusRequestTimeout, "body_timeout"
+	}
+	return nil, http.StatusBadRequest, "bad_body"
+}
+
+// park holds a connect until there is something to say, its time is over or
+// its connection is gone; in the last case it reports false.
+func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
+	hold := x.hold
+	if server, ok := x.request.Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
+		if control.SetWriteDeadline(time.Now().Add(hold+srv.opts.WriteTimeout)) != nil {
+			// The host's deadline cannot be moved, so the answer must be
+			// out before it.
+			hold = min(hold, server.WriteTimeout/2)
+		}
+	}
+	timer := time.NewTimer(hold)
+	defer timer.Stop()
+	select {
+	case <-x.parked.wake:
+	case <-timer.C:
+	case <-x.ctx.Done():
+		x.session.abandon(x.parked)
+		return false
+	}
+	x.connect = x.parked
+	return true
+}
+
+// respond writes the handshake's reply, the waiting messages and the other
+// replies. What could not be written stays queued.
+func (srv *Server) respond(x *exchange, w http.ResponseWriter, control *http.ResponseController) {
+	x.awaitCalls()
+	body, overtaken, flying := x.assemble()
+	if overtaken {
+		w.WriteHeader(srv.opts.DuplicateConnectStatus)
+		return
+	}
+	if x.setCookie != "" && x.status == 0 {
+		srv.writeCookie(w, x.request, x.setCookie)
+	}
+	_ = control.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
+	written := false
+	if x.status != 0 {
+		if x.status == http.StatusServiceUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		writeFault(w, x.status, x.code)
+	} else {
+		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(http.StatusOK)
+		_, err := w.Write(body)
+		if err == nil {
+			err = control.Flush()
+		}
+		written = (err == nil || errors.Is(err, http.ErrNotSupported)) && x.ctx.Err() == nil
+	}
+	if x.session != nil {
+		x.session.written(flying, written, x.connect != nil || x.handshake != nil)
+	}
+	// The next request on this connection must not inherit the deadline.
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
+// assemble forms the body of an HTTP response. It reports whether messages are
+// in flight, or that a newer connect has taken this one's place.
+func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
+	s := x.session
+	if s == nil {
+		return joinReplies(x.handshake, nil, x.replies), false, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := x.connect
+	if h != nil && h.overtaken && x.parked == h {
+		return nil, true, false
+	}
+	if h != nil && s.held == h {
+		s.held = nil
+	}
+	var list []*Prepared
+	if x.handshake == nil && (h != nil || !s.connectOnly && s.socket == nil) {
+		list = s.queue.take(x.srv.opts.MaxResponseBytes)
+		flying = len(list) > 0 && !s.queue.acking
+	}
+	if h != nil {
+		if s.closed && (s.reason == ReasonKicked || s.reason == ReasonInactive) {
+			x.replies = append(x.replies, []byte(serverDisconnect))
+		}
+		x.replies = append(x.replies, s.connectReplyLocked(h))
+	}
+	x.settleLocked()
+	if h != nil || x.handshake != nil {
+		s.armLocked()
+	}
+	return joinReplies(x.handshake, list, x.replies), false, flying
+}
+
+// written ends an HTTP response: what was not written is sent again, and the
+// time in which the client must come back starts now.
+func (s *Session) written(flying, ok, rearm bool) {
+	s.mu.Lock()
+	if flying {
+		s.queue.settle(ok)
+	}
+	if rearm && !s.deadline.IsZero() {
+		s.armLocked()
+	}
+	next := s.wakeLocked()
+	s.mu.Unlock()
+	next.run()
+}
+
+func joinReplies(handshake []byte, list []*Prepared, replies [][]byte) []byte {
+	if handshake != nil {
+		replies = append([][]byte{handshake}, replies...)
+	}
+	return joinFrame(list, replies...)
+}

@@ -1,0 +1,139 @@
+package bayeux
+
+import "time"
+
+// queue holds what a session has still to be sent. Its caller locks.
+//
+// Without acknowledgement, messages that were taken stay at the front, marked
+// as in flight, until the write is known to have worked; a failed write leaves
+// them where they were. With acknowledgement they stay until the client has
+// confirmed the batch in which they were sent.
+type queue struct {
+	entries []entry
+	bytes   int
+	flying  int // leading entries that a writer has in hand
+
+	acking bool
+	batch  uint64 // number of the next batch; the first is 1
+	resent int    // replies in a row that only repeated old batches
+}
+
+type entry struct {
+	message *Prepared
+	batch   uint64    // batch in which it was last sent, 0 if never
+	lazy    time.Time // when a lazy message is due; zero for a prompt one
+}
+
+func (q *queue) fits(p *Prepared, maxCount, maxBytes int) bool {
+	return len(q.entries) < maxCount && q.bytes+p.cost() <= maxBytes
+}
+
+func (q *queue) push(p *Prepared, lazy time.Time) {
+	q.entries = append(q.entries, entry{message: p, lazy: lazy})
+	q.bytes += p.cost()
+}
+
+// take hands out the oldest messages up to maxBytes, at least one. It returns
+// nothing while an earlier writer has not finished, so that order is kept.
+func (q *queue) take(maxBytes int) []*Prepared {
+	if q.flying > 0 || len(q.entries) == 0 {
+		return nil
+	}
+	n, size := 0, 0
+	for n < len(q.entries) {
+		size += len(q.entries[n].message.frame)
+		if n > 0 && size > maxBytes {
+			break
+		}
+		n++
+	}
+	list := make([]*Prepared, n)
+	for i := range list {
+		list[i] = q.entries[i].message
+	}
+	if q.acking {
+		for i := range q.entries {
+			switch e := &q.entries[i]; {
+			case i >= n:
+				// Cut off by the size limit: an acknowledgement of this
+				// batch must not cover it.
+				e.batch = 0
+			case e.batch == 0:
+				e.batch = q.batch
+			}
+		}
+		return list
+	}
+	q.flying = n
+	return list
+}
+
+// settle ends the flight of what take returned.
+func (q *queue) settle(written bool) {
+	if written {
+		q.drop(q.flying)
+	}
+	q.flying = 0
+}
+
+func (q *queue) drop(n int) {
+	for i := range q.entries[:n] {
+		q.bytes -= q.entries[i].message.cost()
+		q.entries[i] = entry{}
+	}
+	q.entries = q.entries[n:]
+	if len(q.entries) == 0 {
+		q.entries = nil
+	}
+}
+
+// nextBatch closes the batch that a connect reply carries and returns its
+// number.
+func (q *queue) nextBatch() uint64 {
+	n := q.batch
+	q.batch++
+	return n
+}
+
+// acknowledge drops what the client has. It reports false for a number that
+// was never sent, which changes nothing.
+func (q *queue) acknowledge(k int64) bool {
+	if k < 0 || uint64(k) >= q.batch {
+		return false
+	}
+	kept := q.entries[:0]
+	for _, e := range q.entries {
+		if e.batch != 0 && e.batch <= uint64(k) {
+			q.bytes -= e.message.cost()
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(q.entries[len(kept):])
+	q.entries = kept
+	if len(kept) == 0 {
+		q.entries = nil
+	}
+	return true
+}
+
+// prompt reports whether something waits that must not be held back at now.
+func (q *queue) prompt(now time.Time) bool {
+	for i := q.flying; i < len(q.entries); i++ {
+		if e := &q.entries[i]; e.lazy.IsZero() || !e.lazy.After(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// due returns when the first lazy message is due, zero if there is none.
+func (q *queue) due() time.Time {
+	var first time.Time
+	for i := range q.entries {
+		if t := q.entries[i].lazy; !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}

@@ -1,0 +1,233 @@
+package bayeux
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+)
+
+// ServiceHandler answers one remote call by calling [Request.Reply] or
+// [Request.Fail] before it returns. The context ends with the call's deadline
+// or with the session.
+type ServiceHandler func(ctx context.Context, s *Session, r *Request)
+
+// Request is one remote call, or one message without id on a service channel.
+type Request struct {
+	// Message is what the client sent.
+	Message *Message
+
+	// Data is the payload, nil if there was none.
+	Data json.RawMessage
+
+	session  *Session
+	params   map[string]string
+	mu       sync.Mutex
+	answered bool
+}
+
+// Param returns what the named {segment} of the handler's pattern stands for
+// in this call, empty if there is none of that name.
+func (r *Request) Param(name string) string { return r.params[name] }
+
+// Reply answers with a result, valid JSON; nil is sent as null. The first
+// answer counts, later ones get [ErrAnswered]. An answer to a message without
+// id is not sent, as the client could not tell what it belongs to.
+func (r *Request) Reply(result json.RawMessage) error { return r.answer(result, true) }
+
+// Fail answers with a failure value, otherwise like Reply.
+func (r *Request) Fail(data json.RawMessage) error { return r.answer(data, false) }
+
+func (r *Request) answer(data json.RawMessage, ok bool) error {
+	fields := map[string]json.RawMessage{"successful": json.RawMessage("false")}
+	if ok {
+		fields["successful"] = json.RawMessage("true")
+	}
+	if r.Message.ID != "" {
+		fields["id"] = json.RawMessage(`"` + r.Message.ID + `"`)
+	}
+	p, err := Prepare(r.Message.Channel, data, fields)
+	if err != nil {
+		return fmt.Errorf("answer remote call: %w", err)
+	}
+	r.mu.Lock()
+	if r.answered {
+		r.mu.Unlock()
+		return ErrAnswered
+	}
+	r.answered = true
+	r.mu.Unlock()
+	if r.Message.ID == "" {
+		return nil
+	}
+	return r.session.Deliver(p)
+}
+
+// service is a handler with the segments of its pattern.
+type service struct {
+	segments []string
+	handler  ServiceHandler
+}
+
+// HandleService makes h answer the remote calls on a service channel. The
+// pattern may end in /* or /**, and whole segments may be written {name}; see
+// [Request.Param]. Of several that match, the one registered first is used.
+// It may be called at any time. The error is [ErrChannel] for a pattern that is
+// not below /service.
+func (srv *Server) HandleService(pattern string, h ServiceHandler) error {
+	name, ok := canonicalChannel(pattern, srv.opts.MaxChannelBytes, srv.opts.MaxChannelSegments)
+	if !ok || !isService(name) || name == "/service" || h == nil {
+		return fmt.Errorf("handle service: %w: %q", ErrChannel, pattern)
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.services = append(srv.services, service{strings.Split(name[1:], "/"), h})
+	return nil
+}
+
+// match compares a channel with the pattern and binds its parameters.
+func (v *service) match(segments []string) (map[string]string, bool) {
+	var params map[string]string
+	for i, want := range v.segments {
+		if want == "**" {
+			return params, len(segments) > i
+		}
+		if i >= len(segments) {
+			return nil, false
+		}
+		switch {
+		case want == "*" || want == segments[i]:
+		case len(want) > 2 && want[0] == '{' && want[len(want)-1] == '}':
+			if params == nil {
+				params = make(map[string]string)
+			}
+			params[want[1:len(want)-1]] = segments[i]
+		default:
+			return nil, false
+		}
+	}
+	return params, len(segments) == len(v.segments)
+}
+
+func (srv *Server) serviceFor(channel string) (ServiceHandler, map[string]string) {
+	segments := strings.Split(channel[1:], "/")
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	for i := range srv.services {
+		if params, ok := srv.services[i].match(segments); ok {
+			return srv.services[i].handler, params
+		}
+	}
+	return nil, nil
+}
+
+// callQueue runs a session's remote calls: in order of arrival, so many at
+// once, so many waiting.
+type callQueue struct {
+	mu      sync.Mutex
+	waiting []func()
+	running int
+	life    context.Context // ends with the session; made by the first call
+	cancel  context.CancelFunc
+	stopped bool
+}
+
+func (q *callQueue) stop() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting, q.stopped = nil, true
+	if q.cancel != nil {
+		q.cancel()
+	}
+}
+
+// call hands a message to its handler. It returns the error text if there is
+// none or if too many calls wait.
+func (x *exchange) call(s *Session, m *Message) string {
+	handler, params := x.srv.serviceFor(m.Channel)
+	if handler == nil {
+		return errServiceUnknown
+	}
+	own := m.detach()
+	r := &Request{Message: own, Data: own.Data, session: s, params: params}
+	done := make(chan struct{})
+	if !x.srv.enqueueCall(s, func() { defer close(done); x.srv.runCall(s, r, handler) }) {
+		return "403:" + reasonLimit + ":publish_denied"
+	}
+	x.calls = append(x.calls, done)
+	return ""
+}
+
+// awaitCalls gives quick handlers the chance to have their results in the
+// response to the request, instead of waking the held connect.
+func (x *exchange) awaitCalls() {
+	if len(x.calls) == 0 {
+		return
+	}
+	const patience = 20 * time.Millisecond
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for _, done := range x.calls {
+		select {
+		case <-done:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+func (srv *Server) enqueueCall(s *Session, run func()) bool {
+	q := &s.calls
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped || len(q.waiting) >= srv.opts.MaxPendingCalls {
+		return false
+	}
+	if q.life == nil {
+		q.life, q.cancel = context.WithCancel(srv.life)
+	}
+	q.waiting = append(q.waiting, run)
+	if q.running < srv.opts.MaxCalls {
+		q.running++
+		srv.tasks.spawn(func() { q.drain() })
+	}
+	return true
+}
+
+func (q *callQueue) drain() {
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			q.running--
+			q.waiting = nil
+			q.mu.Unlock()
+			return
+		}
+		run := q.waiting[0]
+		q.waiting[0] = nil
+		q.waiting = q.waiting[1:]
+		q.mu.Unlock()
+		run()
+	}
+}
+
+// runCall runs a handler under its deadline. Whatever the handler does, the
+// client gets exactly one answer.
+func (srv *Server) runCall(s *Session, r *Request, handler ServiceHandler) {
+	ctx, cancel := context.WithTimeout(s.calls.life, srv.opts.CallTimeout)
+	defer cancel()
+	// Refused if the handler has answered by then.
+	fail := func() { _ = r.Fail(srv.opts.PanicData) }
+	stop := context.AfterFunc(ctx, fail)
+	defer stop()
+	defer fail()
+	defer func() {
+		if fault := recover(); fault != nil {
+			srv.panicked("service handler", fault, debug.Stack())
+		}
+	}()
+	handler(ctx, s, r)
+}

@@ -1,0 +1,366 @@
+package bayeux
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Session is one client. Its methods may be called concurrently, also after
+// the session has ended.
+type Session struct {
+	srv      *Server
+	id       string
+	browser  string
+	identity Identity
+	remote   string
+	created  time.Time
+	attrs    sync.Map
+	seen     atomic.Int64
+	calls    callQueue
+
+	// turn holds a token while a request other than a lone connect is
+	// processed, so that one client's requests take effect one by one.
+	turn chan struct{}
+
+	mu            sync.Mutex
+	closed        bool
+	reason        Reason
+	connected     bool            // a connect has been answered
+	subscriptions map[string]bool // false while the hook has not agreed yet
+	queue         queue
+	busy          int // requests in progress that will carry messages away
+	held          *held
+	socket        *socket
+	transport     string
+	connectOnly   bool // messages leave with connect replies only
+	interval      time.Duration
+	expiry        *time.Timer
+	deadline      time.Time // zero while a connect is in progress
+}
+
+// held is a connect that waits for something to say.
+type held struct {
+	message   *Message
+	advise    bool
+	wake      chan struct{} // long-polling: tells the parked request
+	socket    *socket       // WebSocket
+	timer     *time.Timer   // WebSocket
+	overtaken bool
+}
+
+func (h *held) signal() {
+	if h.wake == nil {
+		return
+	}
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// newToken returns an unguessable name of letters and digits, 160 bits.
+func newToken() string {
+	var b [20]byte
+	rand.Read(b[:]) // never fails; it ends the program rather than return bad bytes
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
+
+// Identity returns who the session belongs to, as the handshake decided.
+func (s *Session) Identity() Identity { return s.identity }
+
+// ID returns the session's secret id, by which its client proves itself. It
+// must not reach logs, other clients or URLs.
+func (s *Session) ID() string { return s.id }
+
+// RemoteAddr returns the network address that the handshake came from.
+func (s *Session) RemoteAddr() string { return s.remote }
+
+// Created returns when the handshake was.
+func (s *Session) Created() time.Time { return s.created }
+
+// LastSeen returns the time of the last evidence that the client lives: a
+// request, a frame or a pong. While a long-polling connect is held it is the
+// present, since the server would notice the end of its connection.
+func (s *Session) LastSeen() time.Time {
+	s.mu.Lock()
+	polling := s.held != nil && s.held.wake != nil && !s.closed
+	s.mu.Unlock()
+	if polling {
+		return time.Now()
+	}
+	return time.Unix(0, s.seen.Load())
+}
+
+// Alive reports whether the session has not ended.
+func (s *Session) Alive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed
+}
+
+// Connected reports whether the client is there at this moment: a connect is
+// held or a WebSocket is open.
+func (s *Session) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.closed && (s.held != nil || s.socket != nil)
+}
+
+// Transport returns the name of the transport in use, "long-polling" or
+// "websocket".
+func (s *Session) Transport() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transport
+}
+
+// Attr returns what SetAttr stored under the key, nil if nothing.
+func (s *Session) Attr(key any) any {
+	value, _ := s.attrs.Load(key)
+	return value
+}
+
+// SetAttr stores a value of the application with the session; a nil value
+// removes it. It lives as long as the session.
+func (s *Session) SetAttr(key, value any) {
+	if value == nil {
+		s.attrs.Delete(key)
+		return
+	}
+	s.attrs.Store(key, value)
+}
+
+// Subscriptions returns the channels and patterns that the session is
+// subscribed to, sorted.
+func (s *Session) Subscriptions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]string, 0, len(s.subscriptions))
+	for name := range s.subscriptions {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Queued returns how many messages wait for the client, those that it has not
+// acknowledged included, and their size in bytes.
+func (s *Session) Queued() (messages, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue.entries), s.queue.bytes
+}
+
+// Deliver queues a message for this one client, whether or not it is
+// subscribed to the channel. It never blocks. The error is [ErrClosed] if the
+// session has ended, or [ErrSlow] if this message did not fit into the queue,
+// which ends the session.
+func (s *Session) Deliver(p *Prepared) error { return s.enqueue(p, 0) }
+
+func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	if !s.queue.fits(p, s.srv.opts.MaxQueue, s.srv.opts.MaxQueueBytes) {
+		s.mu.Unlock()
+		s.end(ReasonSlow)
+		return ErrSlow
+	}
+	var due time.Time
+	if lazy > 0 {
+		due = time.Now().Add(lazy)
+	}
+	s.queue.push(p, due)
+	next := s.wakeLocked()
+	s.mu.Unlock()
+	next.run()
+	s.srv.stats.delivered.Add(1)
+	return nil
+}
+
+// step is what has to happen after a session's lock is released.
+type step struct {
+	push *socket  // has messages to write
+	done *Session // its WebSocket connect has something to say
+	held *held
+}
+
+func (n step) run() {
+	if n.push != nil {
+		n.push.kick()
+	}
+	if n.done != nil {
+		n.done.releaseSocketConnect(n.held)
+	}
+}
+
+// wakeLocked decides who carries waiting messages to the client.
+func (s *Session) wakeLocked() step {
+	if s.closed || s.busy > 0 || s.queue.flying > 0 || !s.queue.prompt(time.Now()) {
+		return step{}
+	}
+	if s.socket != nil && !s.connectOnly {
+		return step{push: s.socket}
+	}
+	if h := s.held; h != nil {
+		if h.wake != nil {
+			h.signal()
+			return step{}
+		}
+		return step{done: s, held: h}
+	}
+	return step{}
+}
+
+// touch notes evidence of life. It postpones the expiry, but never beyond what
+// a connect would give.
+func (s *Session) touch() {
+	now := time.Now()
+	s.seen.Store(now.UnixNano())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until := now.Add(s.srv.opts.MaxInterval); !s.deadline.IsZero() && s.deadline.Before(until) {
+		s.deadline = until
+	}
+}
+
+// armLocked starts the clock that ends the session unless a connect comes.
+func (s *Session) armLocked() {
+	if s.closed {
+		return
+	}
+	d := s.interval + s.srv.opts.MaxInterval
+	s.deadline = time.Now().Add(d)
+	if s.expiry == nil {
+		s.expiry = time.AfterFunc(d, s.expire)
+		return
+	}
+	s.expiry.Reset(d)
+}
+
+func (s *Session) expire() {
+	s.srv.tasks.begin()
+	defer s.srv.tasks.end()
+	s.mu.Lock()
+	if s.closed || s.deadline.IsZero() {
+		s.mu.Unlock()
+		return
+	}
+	if left := time.Until(s.deadline); left > 0 {
+		s.expiry.Reset(left)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	s.endNow(ReasonExpired)
+}
+
+// Kick ends the session; the client is told not to come back by itself. It
+// returns at once, the hooks run in the background. It has no effect on a
+// session that has ended.
+func (s *Session) Kick() { s.end(ReasonKicked) }
+
+// Expel ends the session in such a way that the client makes a new handshake
+// at once, for instance after its rights have changed. It is otherwise like
+// Kick.
+func (s *Session) Expel() { s.end(ReasonReplaced) }
+
+// end ends the session and leaves the hooks to a goroutine, because the caller
+// may be anybody who delivered a message.
+func (s *Session) end(reason Reason) {
+	if finish := s.close(reason); finish != nil {
+		s.srv.tasks.spawn(finish)
+	}
+}
+
+// endNow ends the session and runs the hooks before it returns.
+func (s *Session) endNow(reason Reason) {
+	if finish := s.close(reason); finish != nil {
+		finish()
+	}
+}
+
+// close marks the session as ended and frees what it holds. It returns nil if
+// it had ended before, otherwise what remains to be done.
+func (s *Session) close(reason Reason) (finish func()) {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed, s.reason = true, reason
+	names := make([]string, 0, len(s.subscriptions))
+	var agreed []string
+	for name, confirmed := range s.subscriptions {
+		names = append(names, name)
+		if confirmed {
+			agreed = append(agreed, name)
+		}
+	}
+	slices.Sort(agreed)
+	s.subscriptions = nil
+	s.queue.entries, s.queue.bytes, s.queue.flying = nil, 0, 0
+	h, k := s.held, s.socket
+	s.socket = nil
+	s.deadline = time.Time{}
+	if s.expiry != nil {
+		s.expiry.Stop()
+	}
+	if h != nil && h.socket != nil {
+		s.held = nil
+		h.timer.Stop()
+	}
+	s.mu.Unlock()
+
+	s.srv.forget(s)
+	s.srv.hub.remove(s, names...)
+	s.calls.stop()
+	if h != nil {
+		h.signal()
+	}
+	if k != nil {
+		k.sessionEnded(s, reason, h)
+	}
+	return func() {
+		for _, name := range agreed {
+			s.srv.unsubscribed(s, name, reason)
+		}
+		s.srv.sessionClosed(s, reason)
+	}
+}
+
+// Sessions iterates over the live sessions in no particular order.
+func (srv *Server) Sessions() iter.Seq[*Session] {
+	return func(yield func(*Session) bool) {
+		srv.mu.RLock()
+		list := make([]*Session, 0, len(srv.sessions))
+		for _, s := range srv.sessions {
+			list = append(list, s)
+		}
+		srv.mu.RUnlock()
+		for _, s := range list {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// UserSessions returns the live sessions of one user, in no particular order.
+func (srv *Server) UserSessions(user string) []*Session {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	list := make([]*Session, 0, len(srv.users[user]))
+	for s := range srv.users[user] {
+		list = append(list, s)
+	}
+	return list
+}

@@ -1,0 +1,157 @@
+package bayeux
+
+import (
+	"errors"
+	"runtime/debug"
+)
+
+// subscribe processes a subscribe message: all its channels or none.
+func (x *exchange) subscribe(s *Session, m *Message) {
+	o := &x.srv.opts
+	if len(m.Subscriptions) > o.MaxSubscriptionsPerRequest {
+		x.fail(m, "403:limit:subscribe_denied")
+		return
+	}
+	var wanted []string
+	for _, name := range m.Subscriptions {
+		switch {
+		case isMeta(name), name == "/service":
+			x.fail(m, "403:"+reasonPolicy+":subscribe_denied")
+			return
+		case isService(name):
+			continue
+		case o.DenyWildcards && isWildcard(name):
+			x.fail(m, "403:"+reasonPolicy+":subscribe_denied")
+			return
+		}
+		if text := x.authorizeChannel(s, m, OpSubscribe, name); text != "" {
+			x.fail(m, text)
+			return
+		}
+		wanted = append(wanted, name)
+	}
+	added, err := x.srv.hub.add(s, wanted, o.MaxSubscriptions)
+	switch {
+	case errors.Is(err, ErrClosed):
+		x.fail(m, errSubscribeFailed)
+		return
+	case err != nil:
+		x.fail(m, refusalText(err, reasonPolicy, "subscribe_denied"))
+		return
+	}
+	if text := x.confirm(s, m, added); text != "" {
+		x.fail(m, text)
+		return
+	}
+	x.succeed(m)
+}
+
+// authorizeChannel asks the application about one channel. It returns the
+// error text of a refusal.
+func (x *exchange) authorizeChannel(s *Session, m *Message, op Operation, name string) string {
+	if x.srv.opts.Authorize == nil {
+		return ""
+	}
+	create, denied := "create_denied", "subscribe_denied"
+	if op == OpPublish {
+		create, denied = "channel_create_denied", "publish_denied"
+	}
+	ctx, cancel := x.srv.callContext(x.ctx)
+	defer cancel()
+	if !isService(name) && !x.srv.hub.exists(name) {
+		if err := x.srv.opts.Authorize(ctx, s, OpCreate, name, m); err != nil {
+			return refusalText(err, reasonPolicy, create)
+		}
+	}
+	if err := x.srv.opts.Authorize(ctx, s, op, name, m); err != nil {
+		return refusalText(err, reasonPolicy, denied)
+	}
+	return ""
+}
+
+// confirm tells the application of new subscriptions. If it refuses one, all
+// of the message's are taken back.
+func (x *exchange) confirm(s *Session, m *Message, added []string) (failure string) {
+	var agreed []string
+	done := false
+	defer func() {
+		if fault := recover(); fault != nil {
+			x.srv.panicked("OnSubscribe", fault, debug.Stack())
+			failure = errInternal
+		} else if done {
+			return
+		}
+		x.takeBack(s, added, agreed)
+	}()
+	ctx, cancel := x.srv.callContext(x.ctx)
+	defer cancel()
+	for _, name := range added {
+		if hook := x.srv.opts.OnSubscribe; hook != nil {
+			if err := hook(ctx, s, name, m); err != nil {
+				return refusalText(err, reasonPolicy, "subscribe_denied")
+			}
+		}
+		agreed = append(agreed, name)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errSubscribeFailed
+	}
+	for _, name := range added {
+		s.subscriptions[name] = true
+	}
+	done = true
+	return ""
+}
+
+// takeBack removes subscriptions that were not confirmed. The hook hears of
+// those that it had agreed to.
+func (x *exchange) takeBack(s *Session, added, agreed []string) {
+	x.srv.hub.remove(s, added...)
+	s.mu.Lock()
+	reason := ReasonUnsubscribed
+	if s.closed {
+		reason = s.reason
+	}
+	for _, name := range added {
+		delete(s.subscriptions, name)
+	}
+	s.mu.Unlock()
+	for _, name := range agreed {
+		x.srv.unsubscribed(s, name, reason)
+	}
+}
+
+// unsubscribe processes an unsubscribe message. A channel that the session
+// does not have is no error, so that a repeated message succeeds.
+func (x *exchange) unsubscribe(s *Session, m *Message) {
+	for _, name := range m.Subscriptions {
+		if isMeta(name) || name == "/service" {
+			x.fail(m, errUnsubscribeFailed)
+			return
+		}
+	}
+	for _, name := range m.Subscriptions {
+		s.Unsubscribe(name)
+	}
+	x.succeed(m)
+}
+
+// Unsubscribe ends the session's subscription to a channel or pattern, without
+// telling the client. It reports whether there was one.
+func (s *Session) Unsubscribe(channel string) bool {
+	s.mu.Lock()
+	_, had := s.subscriptions[channel]
+	confirmed := s.subscriptions[channel]
+	delete(s.subscriptions, channel)
+	s.mu.Unlock()
+	if !had {
+		return false
+	}
+	s.srv.hub.remove(s, channel)
+	if confirmed {
+		s.srv.unsubscribed(s, channel, ReasonUnsubscribed)
+	}
+	return true
+}
