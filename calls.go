@@ -591,6 +591,33 @@ func (s *Service) CallsState(ctx context.Context, by Actor) ([]CallStatus, error
 	return list, nil
 }
 
+// OpenCalls returns the started calls, of users and groups, that the acting
+// user is a participant of: what a page that was just opened has to show. A
+// participant's Ring tells whether he is being rung.
+func (s *Service) OpenCalls(ctx context.Context, by Actor) ([]*Call, error) {
+	const op = "list open calls"
+	if err := validActor(by, false); err != nil {
+		return nil, wrap(op, err)
+	}
+	var list []*Call
+	for c, err := range s.store.Calls(ctx, CallQuery{Key: userKey(by.User)}) {
+		if err != nil {
+			return nil, wrap(op, err)
+		}
+		if c.State != StateStarted {
+			continue
+		}
+		acc, err := s.access(ctx, by, c, ActionRead)
+		if err != nil {
+			return nil, wrap(op, err)
+		}
+		if acc.party(c) == nil {
+			list = append(list, c)
+		}
+	}
+	return list, nil
+}
+
 // SendData sends a JSON object to the parties of a started or waiting call, as
 // an [EventData] on [DataTopic] with the true sender. It is kept in the
 // journal, so a device that reconnects misses nothing.

@@ -176,6 +176,7 @@ func (h *hub) add(sub *Subscription) {
 	if sub.live {
 		sub.cursor = h.pos
 	}
+	sub.start = sub.cursor
 }
 
 func (h *hub) remove(sub *Subscription) {
@@ -207,6 +208,7 @@ type Subscription struct {
 	deliver func(*Event)
 	closing chan struct{}
 	once    sync.Once
+	start   Position
 
 	mu     sync.Mutex // held while delivering: one event at a time
 	cursor Position   // delivered up to here
@@ -269,6 +271,10 @@ func (sub *Subscription) replay(ctx context.Context) error {
 		}
 	}
 }
+
+// Start returns the position behind which the delivery began: who was told
+// nothing yet goes on from there.
+func (sub *Subscription) Start() Position { return sub.start }
 
 // Close ends the delivery. It does not wait for a deliver that is running.
 func (sub *Subscription) Close() {
