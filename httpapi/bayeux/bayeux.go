@@ -26,15 +26,20 @@ import (
 
 // Server is a Bayeux server. It is safe for concurrent use.
 type Server struct {
-	opts    Options
-	log     *slog.Logger
-	hub     *hub
-	tasks   tasks
-	stats   counters
-	buffers buffers
-	key     []byte // signs browser cookies
-	life    context.Context
-	finish  context.CancelFunc
+	opts                                              Options
+	log                                               *slog.Logger
+	hub                                               *hub
+	tasks                                             tasks
+	stats                                             counters
+	buffers                                           buffers
+	sequence                                          *sequence
+	handshakesByAddr, handshakesByUser, unknownByAddr *limiter
+	browserMu                                         sync.Mutex
+	browsers                                          map[string]int // held connects by browser cookie
+	deaf                                              atomic.Bool    // it was logged that deadlines cannot be set
+	key                                               []byte         // signs browser cookies
+	life                                              context.Context
+	finish                                            context.CancelFunc
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
@@ -73,6 +78,10 @@ func New(options *Options) (*Server, error) {
 		sessions: make(map[string]*Session),
 		users:    make(map[string]map[*Session]struct{}),
 		sockets:  make(map[*socket]struct{}),
+		sequence: newSequence(), browsers: make(map[string]int),
+		handshakesByAddr: newLimiter(o.MaxHandshakesPerAddress, time.Second, 5*o.MaxHandshakesPerAddress),
+		handshakesByUser: newLimiter(o.MaxHandshakesPerUser, time.Second, 5*o.MaxHandshakesPerUser),
+		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),
 	}
 	srv.life, srv.finish = context.WithCancel(context.Background())
 	return srv, nil

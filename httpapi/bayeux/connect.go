@@ -32,26 +32,17 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 		leaving, s.socket = s.socket, nil
 	}
 	s.deadline = time.Time{}
-	if s.queue.acking {
-		if raw, ok := m.Ext("ack"); ok {
-			if k, ok := intValue(raw); !ok || !s.queue.acknowledge(k) {
-				x.srv.stats.badAcks.Add(1)
-			}
-		}
-	}
-	s.interval = o.Interval
-	if m.advice.hasInterval {
-		s.interval = min(m.advice.interval, o.MaxClientInterval)
-	}
-	timeout := o.Timeout
-	if m.advice.hasTimeout {
-		timeout = min(m.advice.timeout, o.MaxTimeout)
-	}
+	timeout := s.timesLocked(m)
 	h := &held{message: m, advise: m.advice.present || s.transport != x.transport()}
 	s.transport = x.transport()
-	hold := alone && s.connected && timeout > 0 && s.queue.flying == 0 && !s.queue.prompt(time.Now())
+	failed := s.resumeLocked(m, h)
+	hold := alone && s.connected && timeout > 0 && !s.queue.prompt(time.Now())
 	s.connected = true
-	if !hold {
+	if hold && !x.srv.mayHold(x, s, h) {
+		hold, h.crowded = false, true
+		s.interval = o.MultiSessionInterval
+	}
+	if !hold || failed != "" {
 		x.connect = h
 	} else {
 		s.held = h
@@ -64,13 +55,98 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 		}
 	}
 	s.mu.Unlock()
+	x.hold = timeout
 	if old != nil {
+		x.srv.unhold(old)
 		old.overtake()
 	}
 	if leaving != nil {
 		leaving.leave(closeNormal, "Transport changed")
 	}
-	x.hold = timeout
+	if failed != "" {
+		s.endNow(failed)
+	}
+}
+
+// timesLocked reads the times that the client asks for and returns how long
+// its connect may be held.
+func (s *Session) timesLocked(m *Message) time.Duration {
+	o := &s.srv.opts
+	s.interval = o.Interval
+	if s.ownInterval > 0 {
+		s.interval = s.ownInterval
+	}
+	if m.advice.hasInterval {
+		s.interval = min(m.advice.interval, o.MaxClientInterval)
+	}
+	if m.advice.hasTimeout {
+		return min(m.advice.timeout, o.MaxTimeout)
+	}
+	return s.timeoutLocked()
+}
+
+// resumeLocked takes in what a connect says of earlier ones: the batch that
+// the client has, and that it is alive. It returns the reason if the session
+// must end for it.
+func (s *Session) resumeLocked(m *Message, h *held) Reason {
+	o := &s.srv.opts
+	if o.MaxInactivity > 0 && time.Since(s.active) > o.MaxInactivity {
+		return ReasonInactive
+	}
+	if !s.queue.acking {
+		return ""
+	}
+	before := len(s.queue.entries)
+	if raw, ok := m.Ext("ack"); ok {
+		if k, ok := intValue(raw); !ok || !s.queue.acknowledge(k) {
+			s.srv.stats.badAcks.Add(1)
+		}
+	}
+	if !s.queue.resending() {
+		s.queue.resent = 0
+		return ""
+	}
+	// What was sent and not acknowledged is sent again at once. A client that
+	// only ever gets the same again does not take anything in.
+	h.advise = h.advise || !m.advice.hasTimeout
+	if len(s.queue.entries) < before {
+		s.queue.resent = 0
+	}
+	const most = 8
+	if s.queue.resent++; s.queue.resent > most {
+		return ReasonSlow
+	}
+	return ""
+}
+
+// mayHold decides whether one more connect of a browser may be held, and
+// counts it. Over HTTP/2 and later they share a connection and do not matter.
+func (srv *Server) mayHold(x *exchange, s *Session, h *held) bool {
+	limit := srv.opts.MaxConnectsPerBrowser
+	if x.socket != nil || s.browser == "" || limit == Unlimited || x.request.ProtoMajor >= 2 {
+		return true
+	}
+	srv.browserMu.Lock()
+	defer srv.browserMu.Unlock()
+	if srv.browsers[s.browser] >= limit {
+		return false
+	}
+	srv.browsers[s.browser]++
+	h.browser = s.browser
+	return true
+}
+
+// unhold ends the counting of a held connect.
+func (srv *Server) unhold(h *held) {
+	srv.browserMu.Lock()
+	defer srv.browserMu.Unlock()
+	if h.browser == "" {
+		return
+	}
+	if srv.browsers[h.browser]--; srv.browsers[h.browser] == 0 {
+		delete(srv.browsers, h.browser)
+	}
+	h.browser = ""
 }
 
 // overtake ends a held connect for which a newer one has come.
@@ -133,10 +209,14 @@ const (
 // advice tells a client to go on. It is always complete: CometD's client
 // replaces all its advice by what it gets.
 func (srv *Server) advice(interval time.Duration) string {
+	return retryAdvice(interval, srv.opts.Timeout)
+}
+
+func retryAdvice(interval, timeout time.Duration) string {
 	b := append([]byte(nil), `{"reconnect":"retry","interval":`...)
 	b = strconv.AppendInt(b, interval.Milliseconds(), 10)
 	b = append(b, `,"timeout":`...)
-	b = strconv.AppendInt(b, srv.opts.Timeout.Milliseconds(), 10)
+	b = strconv.AppendInt(b, timeout.Milliseconds(), 10)
 	return string(append(b, '}'))
 }
 

@@ -47,6 +47,7 @@ const (
 	errChannelInvalid      = "405::channel_invalid"
 	errMessageIDInvalid    = "405::message_id_invalid"
 	errConnectOvertaken    = "408::connect_overtaken"
+	errTooManyMessages     = "429::too_many_messages"
 	errInternal            = "500::internal"
 
 	reasonPolicy = "denied_by_security_policy"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -18,9 +19,13 @@ type exchange struct {
 	session *Session
 	browser string // the request's browser cookie
 
+	size      int  // messages in the request
+	throttled bool // they were counted
+	tooMany   bool // and are too many
 	carrying  bool // it is the session's turn
 	hushing   bool // session.busy was raised
 	handshake []byte
+	greeting  []*Prepared // messages that go with the handshake's reply
 	replies   [][]byte
 	connect   *held // connect to be answered with the messages
 	parked    *held // connect to be held
@@ -41,9 +46,12 @@ func (x *exchange) transport() string {
 
 // run processes the messages in order.
 func (x *exchange) run(list []*Message) {
+	x.size = len(list)
 	now := time.Now()
-	for i, m := range list {
+	for _, m := range list {
 		m.received = now
+	}
+	for i, m := range list {
 		if m.Channel == metaHandshake && m.fault == "" {
 			// The specification lets a handshake only be alone.
 			for _, other := range list[:i] {
@@ -99,7 +107,7 @@ func (x *exchange) succeed(m *Message) { x.add(&reply{to: m, ok: true}) }
 
 // one processes a message other than a handshake.
 func (x *exchange) one(m *Message, alone bool) {
-	if m.fault != "" && (m.Channel == "" || m.ID == "") && m.fault != errSubscriptionMissing {
+	if m.fault != "" {
 		x.fail(m, m.fault)
 		return
 	}
@@ -108,12 +116,19 @@ func (x *exchange) one(m *Message, alone bool) {
 		x.fail(m, errSessionUnknown)
 		return
 	}
-	if m.fault != "" {
-		x.fail(m, m.fault)
+	if m.misuse != "" {
+		x.fail(m, m.misuse)
 		return
 	}
-	if !alone && !x.carry(s) {
-		x.fail(m, errSessionUnknown)
+	if !x.throttle(s) || !alone && !x.carry(s) {
+		x.fail(m, errTooManyMessages)
+		return
+	}
+	if m.Channel != metaConnect {
+		s.busyAt(m.received)
+	}
+	if text := x.incoming(s, m); text != "" {
+		x.fail(m, text)
 		return
 	}
 	switch m.Channel {
@@ -131,15 +146,31 @@ func (x *exchange) one(m *Message, alone bool) {
 	}
 }
 
+// incoming lets the application see a message first. It returns the error text
+// if the application drops it.
+func (x *exchange) incoming(s *Session, m *Message) string {
+	if x.srv.opts.Incoming == nil {
+		return ""
+	}
+	ctx, cancel := x.srv.callContext(x.ctx)
+	defer cancel()
+	if err := x.srv.opts.Incoming(ctx, s, m); err != nil {
+		var refusal *Refusal
+		if errors.As(err, &refusal) {
+			return refusalText(err, reasonPolicy, "message_denied")
+		}
+		return errMessageDeleted
+	}
+	return ""
+}
+
 // carry waits for the session's turn and holds back its other ways to the
 // client, so that what this request causes goes out with its own response.
 func (x *exchange) carry(s *Session) bool {
 	if x.carrying {
 		return true
 	}
-	select {
-	case s.turn <- struct{}{}:
-	case <-x.ctx.Done():
+	if !s.await(x.ctx) {
 		return false
 	}
 	x.carrying = true
@@ -147,6 +178,44 @@ func (x *exchange) carry(s *Session) bool {
 		x.hush(s)
 	}
 	return true
+}
+
+// throttle slows the client down to its rate, once for a request. A WebSocket
+// is never refused: while this waits its next frame is not read.
+func (x *exchange) throttle(s *Session) bool {
+	if x.throttled {
+		return !x.tooMany
+	}
+	x.throttled = true
+	limit := x.srv.opts.CallTimeout
+	if x.socket != nil {
+		limit = math.MaxInt64
+	}
+	x.tooMany = !s.throttle(x.ctx.Done(), x.size, limit)
+	return !x.tooMany
+}
+
+// await waits for the session's turn, unless too many do so already.
+func (s *Session) await(ctx context.Context) bool {
+	const most = 16
+	s.mu.Lock()
+	if s.waiting >= most {
+		s.mu.Unlock()
+		return false
+	}
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+		s.mu.Unlock()
+	}()
+	select {
+	case s.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // hush keeps messages in the queue until the request is answered.
@@ -171,13 +240,18 @@ func (x *exchange) settleLocked() {
 
 // release undoes carry if the request did not come to its regular end.
 func (x *exchange) release() {
-	if s := x.session; s != nil && (x.carrying || x.hushing) {
-		s.mu.Lock()
-		x.settleLocked()
-		next := s.wakeLocked()
-		s.mu.Unlock()
-		next.run()
+	s := x.session
+	if s == nil {
+		return
 	}
+	s.mu.Lock()
+	x.settleLocked()
+	if s.deadline.IsZero() && s.held == nil {
+		s.armLocked()
+	}
+	next := s.wakeLocked()
+	s.mu.Unlock()
+	next.run()
 }
 
 // find returns the session that a message belongs to, nil if it has none or
@@ -194,7 +268,13 @@ func (x *exchange) find(m *Message) *Session {
 		return x.session
 	}
 	s := x.srv.byID(m.clientID)
-	if s == nil || !x.mayUse(s) {
+	if s == nil || x.socket != nil && x.srv.opts.RequireHandshakePerConnection || !x.mayUse(s) {
+		if s == nil && x.srv.banished(m.clientID) {
+			x.final = true
+		}
+		if !x.final {
+			x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request))
+		}
 		return nil
 	}
 	if x.socket != nil && !x.socket.bind(s) {
@@ -241,8 +321,12 @@ func (s *Session) connectReplyLocked(h *held) []byte {
 	r := &reply{to: h.message, ok: true}
 	switch {
 	case !s.closed:
-		if h.advise {
-			r.advice = s.srv.advice(s.interval)
+		switch {
+		case h.crowded:
+			r.advice = `{"multiple-clients":true,` + retryAdvice(s.interval, s.timeoutLocked())[1:]
+		case h.advise || s.advise:
+			r.advice = retryAdvice(s.interval, s.timeoutLocked())
+			s.advise = false
 		}
 		if s.queue.acking {
 			r.ext = appendMember(r.ext, "ack", appendUint(nil, s.queue.nextBatch()))

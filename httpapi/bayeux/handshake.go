@@ -2,7 +2,9 @@ package bayeux
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,14 @@ import (
 func (x *exchange) shake(m *Message) {
 	srv := x.srv
 	if text := srv.negotiate(m); text != "" {
+		x.refuse(m, text, nil)
+		return
+	}
+	if !srv.handshakesByAddr.allow(srv.opts.ClientAddr(x.request)) {
+		x.status, x.code = http.StatusServiceUnavailable, "too_many_handshakes"
+		return
+	}
+	if text := x.incoming(nil, m); text != "" {
 		x.refuse(m, text, nil)
 		return
 	}
@@ -29,9 +39,14 @@ func (x *exchange) shake(m *Message) {
 		x.refuse(m, "403::handshake_denied", nil)
 		return
 	}
+	if identity.User != "" && !srv.handshakesByUser.allow(identity.User) {
+		err := &Refusal{Reason: "too_many_handshakes", Retry: true}
+		x.refuse(m, refusalText(err, "", "handshake_denied"), err)
+		return
+	}
 	s := srv.newSession(x, identity, m)
 	switch err := srv.admit(s); {
-	case errors.Is(err, errServerFull) && x.socket == nil:
+	case errors.Is(err, errServerFull):
 		x.status, x.code = http.StatusServiceUnavailable, "too_many_sessions"
 		return
 	case err != nil:
@@ -44,10 +59,49 @@ func (x *exchange) shake(m *Message) {
 		x.socket.rebind(s)
 	}
 	srv.sessionOpened(s)
-	x.handshake = x.handshakeReply(s, m)
+	x.handshake, x.greeting = x.handshakeReply(s, m)
 }
 
-func (x *exchange) handshakeReply(s *Session, m *Message) []byte {
+// deliverDuringHandshakeLocked takes the messages that go out with the
+// handshake's reply, and adds their number and the batch to it.
+func (x *exchange) deliverDuringHandshakeLocked(s *Session, r *reply) []*Prepared {
+	if !x.srv.opts.DeliverDuringHandshake {
+		if s.queue.acking {
+			r.ext = appendMember(r.ext, "ack", []byte("true"))
+		}
+		return nil
+	}
+	list := s.queue.take(x.srv.opts.MaxResponseBytes)
+	if len(list) > 0 {
+		r.members = append(r.members, `,"x-messages":`...)
+		r.members = appendUint(r.members, uint64(len(list)))
+	}
+	if s.queue.acking {
+		batch := append([]byte(`{"enabled":true,"batch":`), appendUint(nil, s.queue.nextBatch())...)
+		r.ext = appendMember(r.ext, "ack", append(batch, '}'))
+	}
+	return list
+}
+
+// handshakeExt adds what extensions say in the handshake's reply.
+func (x *exchange) handshakeExt(s *Session, r *reply) {
+	if x.srv.opts.History != nil {
+		if raw, ok := r.to.Ext("replay"); ok && string(raw) == "true" {
+			r.ext = appendMember(r.ext, "replay", []byte("true"))
+		}
+	}
+	if hook := x.srv.opts.HandshakeExt; hook != nil {
+		more := hook(s, r.to)
+		for _, name := range slices.Sorted(maps.Keys(more)) {
+			if checkJSON(more[name], x.srv.opts.MaxDepth, x.srv.opts.MaxTokens) == nil {
+				r.ext = appendMember(r.ext, name, more[name])
+			}
+		}
+	}
+	r.ext = x.srv.timesync(r.to, r.ext)
+}
+
+func (x *exchange) handshakeReply(s *Session, m *Message) ([]byte, []*Prepared) {
 	o := &x.srv.opts
 	b := append([]byte(nil), `,"version":"1.0","minimumVersion":"1.0","clientId":"`...)
 	b = append(b, s.id...)
@@ -64,11 +118,11 @@ func (x *exchange) handshakeReply(s *Session, m *Message) []byte {
 		r.advice = strings.TrimSuffix(r.advice, "}") + `,"maxInterval":` +
 			strconv.FormatInt(o.MaxInterval.Milliseconds(), 10) + "}"
 	}
-	if s.queue.acking {
-		r.ext = appendMember(r.ext, "ack", []byte("true"))
-	}
-	r.ext = x.srv.timesync(m, r.ext)
-	return r.encode()
+	s.mu.Lock()
+	list := x.deliverDuringHandshakeLocked(s, r)
+	s.mu.Unlock()
+	x.handshakeExt(s, r)
+	return r.encode(), list
 }
 
 // refuse answers a handshake that failed.
@@ -159,7 +213,9 @@ func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Sessi
 	}
 	s.seen.Store(s.created.UnixNano())
 	s.queue.batch = 1
-	if raw, ok := m.Ext("ack"); ok && string(raw) == "true" {
+	s.connectOnly = srv.opts.ConnectOnly
+	s.active = s.created
+	if raw, ok := m.Ext("ack"); ok && string(raw) == "true" && !srv.opts.DisableAck {
 		s.queue.acking, s.connectOnly = true, true
 	}
 	if x.socket == nil {
@@ -209,6 +265,9 @@ func (srv *Server) admit(s *Session) error {
 		srv.users[user][s] = struct{}{}
 	}
 	srv.mu.Unlock()
+	s.mu.Lock()
+	s.armLocked()
+	s.mu.Unlock()
 	srv.stats.opened.Add(1)
 	if oldest != nil {
 		oldest.end(ReasonReplaced)

@@ -29,7 +29,8 @@ type Message struct {
 	subscription    []byte
 	hasSubscription bool
 	advice          clientAdvice
-	fault           string
+	fault           string // what is wrong with its basic fields
+	misuse          string // what is wrong for its channel
 	fields          []member
 	ext             []member
 	received        time.Time
@@ -228,7 +229,7 @@ func (m *Message) interpretAdvice() {
 		return
 	}
 	if raw[0] != '{' {
-		m.blame(errAdviceInvalid)
+		m.misuse = errAdviceInvalid
 		return
 	}
 	m.advice.present = true
@@ -238,7 +239,7 @@ func (m *Message) interpretAdvice() {
 		}
 		ms, err := strconv.ParseFloat(string(f.value), 64)
 		if err != nil {
-			m.blame(errAdviceInvalid)
+			m.misuse = errAdviceInvalid
 			return
 		}
 		if ms < 0 {
@@ -258,7 +259,7 @@ func (m *Message) interpretAdvice() {
 func (m *Message) interpretSubscription(o *Options) {
 	raw, ok := lookup(m.fields, "subscription")
 	if !ok || string(raw) == "null" {
-		m.blame(errSubscriptionMissing)
+		m.misuse = errSubscriptionMissing
 		return
 	}
 	m.hasSubscription, m.subscription = true, raw
@@ -269,17 +270,17 @@ func (m *Message) interpretSubscription(o *Options) {
 		names = []string{name}
 	case '[':
 		if names, ok = stringList(raw); !ok {
-			m.blame(errSubscriptionInvalid)
+			m.misuse = errSubscriptionInvalid
 			return
 		}
 	}
 	if len(names) == 0 {
-		m.blame(errSubscriptionInvalid)
+		m.misuse = errSubscriptionInvalid
 		return
 	}
 	for i, name := range names {
 		if names[i], ok = canonicalChannel(name, o.MaxChannelBytes, o.MaxChannelSegments); !ok {
-			m.blame(errSubscriptionInvalid)
+			m.misuse = errSubscriptionInvalid
 			return
 		}
 	}

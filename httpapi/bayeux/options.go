@@ -1,15 +1,11 @@
 package bayeux
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 )
 
@@ -82,6 +78,16 @@ type Options struct {
 	// allowing them.
 	DenyWildcards bool
 
+	// Incoming sees every message before it is processed, handshakes included,
+	// for which the session is nil. An error drops the message: the client is
+	// answered "404::message_deleted", or a [Refusal]'s words. Defaults to
+	// nothing.
+	Incoming func(ctx context.Context, s *Session, m *Message) error
+
+	// HandshakeExt adds members to the ext of the reply to a successful
+	// handshake; the values must be valid JSON. Defaults to nothing.
+	HandshakeExt func(s *Session, m *Message) map[string]json.RawMessage
+
 	// OnPublish sees every publish that was authorised, before anything is
 	// distributed. With handled true the publisher is acknowledged and
 	// nothing is distributed. An error refuses with "404::message_deleted",
@@ -124,6 +130,40 @@ type Options struct {
 	// HideOwnMessages keeps a publisher that is subscribed itself from
 	// getting its own message. Defaults to sending it, as CometD does.
 	HideOwnMessages bool
+
+	// Channels are rules for some channels: lazy delivery, filters. All rules
+	// whose pattern matches apply, in this order. Defaults to none.
+	Channels []ChannelRule
+
+	// History keeps published messages, so that clients with the replay
+	// extension get what they missed. Defaults to no replay.
+	History History
+
+	// DisableAck switches the acknowledgement extension off. Defaults to
+	// offering it.
+	DisableAck bool
+
+	// ConnectOnly sends messages with connect replies only, which keeps their
+	// order on long-polling without the acknowledgement extension. Defaults
+	// to sending them by the first response there is.
+	ConnectOnly bool
+
+	// DeliverDuringHandshake sends what was queued while the handshake was
+	// processed right behind its reply, which then tells the number in
+	// x-messages. Defaults to sending it with the first connect.
+	DeliverDuringHandshake bool
+
+	// Timestamp adds the time of sending to every message to clients, in the
+	// ISO 8601 form of the specification. Defaults to not doing so.
+	Timestamp bool
+
+	// MaxInactivity ends a session that sends nothing but connects for so
+	// long; it is checked when a connect comes. Defaults to no such limit.
+	MaxInactivity time.Duration
+
+	// DeliveriesAreActivity counts messages to a client as its activity.
+	// Defaults to counting messages from it only.
+	DeliveriesAreActivity bool
 
 	// Timeout is how long a connect is held when there is nothing to say.
 	// Defaults to 30 s.
@@ -182,6 +222,43 @@ type Options struct {
 	// MaxChannelSegments limits the segments of a channel name. Defaults
 	// to 8.
 	MaxChannelSegments int
+
+	// MaxMessageRate is how many messages a second one session may send in
+	// the long run, and MaxMessageBurst how many at once. Beyond that the
+	// server reads more slowly; over HTTP a request that would wait longer
+	// than CallTimeout is refused with "429::too_many_messages". They default
+	// to 100 and 1,000; MaxMessageRate Unlimited is allowed.
+	MaxMessageRate  int
+	MaxMessageBurst int
+
+	// MaxHandshakesPerAddress is how many handshakes a second one network
+	// address may make; there is a burst of five times as many. Further ones
+	// are answered by HTTP 503, on a WebSocket by closing it with 1013.
+	// Defaults to 20; Unlimited is allowed.
+	MaxHandshakesPerAddress int
+
+	// MaxHandshakesPerUser is the same for one user; further ones are refused
+	// with the advice to try again. Defaults to 5; Unlimited is allowed.
+	MaxHandshakesPerUser int
+
+	// MaxUnknownPerAddress is how many messages with an unknown session one
+	// network address may send a minute, before it gets HTTP 429. After a
+	// restart every client sends one, and many may share an address; the
+	// session ids themselves cannot be guessed. Defaults to 600; Unlimited is
+	// allowed.
+	MaxUnknownPerAddress int
+
+	// ClientAddr tells the network address of a client, for a host behind
+	// proxies that it trusts. Defaults to the request's RemoteAddr without
+	// port; headers are never read.
+	ClientAddr func(r *http.Request) string
+
+	// MaxConnectsPerBrowser is how many connects are held at once for one
+	// browser over HTTP/1, where browsers open few connections. The others
+	// poll every MultiSessionInterval. They default to 4 and 2 s; Unlimited
+	// is allowed.
+	MaxConnectsPerBrowser int
+	MultiSessionInterval  time.Duration
 
 	// MaxSubscriptions limits the channels of one session. Defaults to 128.
 	MaxSubscriptions int
@@ -243,6 +320,15 @@ type Options struct {
 	// cookie is refused in any case. Defaults to accepting a missing one.
 	RequireCookieOnWebSocket bool
 
+	// RequireHandshakePerConnection makes a WebSocket use only the sessions
+	// whose handshake it carried. Faye's client does not work with it.
+	// Defaults to accepting any session of the same client.
+	RequireHandshakePerConnection bool
+
+	// WebSocketProtocol is the subprotocol that clients must offer. Defaults
+	// to none.
+	WebSocketProtocol string
+
 	// Cookie describes the browser cookie.
 	Cookie CookieOptions
 
@@ -280,124 +366,3 @@ type CookieOptions struct {
 // not belong to the session's user. The request is answered as if the session
 // did not exist.
 var ErrForeign = errors.New("bayeux: request of another user")
-
-// withDefaults returns a filled copy.
-func (o *Options) withDefaults() Options {
-	var c Options
-	if o != nil {
-		c = *o
-	}
-	c.AllowAnonymous = c.AllowAnonymous || c.Authenticate == nil
-	c.ReauthenticateEvery = cmp.Or(c.ReauthenticateEvery, 10*time.Second)
-	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
-	c.MaxInterval = cmp.Or(c.MaxInterval, 10*time.Second)
-	c.MaxTimeout = cmp.Or(c.MaxTimeout, max(c.Timeout, time.Minute))
-	c.MaxClientInterval = cmp.Or(c.MaxClientInterval, max(c.Interval, time.Minute))
-	c.CallTimeout = cmp.Or(c.CallTimeout, 5*time.Second)
-	c.MaxCalls = cmp.Or(c.MaxCalls, 4)
-	c.MaxPendingCalls = cmp.Or(c.MaxPendingCalls, 64)
-	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 64<<10)
-	c.MaxBatch = cmp.Or(c.MaxBatch, 64)
-	c.MaxDepth = cmp.Or(c.MaxDepth, 32)
-	c.MaxTokens = cmp.Or(c.MaxTokens, 4096)
-	c.MaxChannelBytes = cmp.Or(c.MaxChannelBytes, 255)
-	c.MaxChannelSegments = cmp.Or(c.MaxChannelSegments, 8)
-	c.MaxSubscriptions = cmp.Or(c.MaxSubscriptions, 128)
-	c.MaxSubscriptionsPerRequest = cmp.Or(c.MaxSubscriptionsPerRequest, 32)
-	c.MaxSessions = cmp.Or(c.MaxSessions, 10_000)
-	c.MaxSessionsPerUser = cmp.Or(c.MaxSessionsPerUser, 16)
-	c.MaxQueue = cmp.Or(c.MaxQueue, 1000)
-	c.MaxQueueBytes = cmp.Or(c.MaxQueueBytes, 1<<20)
-	c.MaxResponseBytes = cmp.Or(c.MaxResponseBytes, 256<<10)
-	c.BodyTimeout = cmp.Or(c.BodyTimeout, 10*time.Second)
-	c.WriteTimeout = cmp.Or(c.WriteTimeout, 5*time.Second)
-	c.PingEvery = cmp.Or(c.PingEvery, 25*time.Second)
-	c.PingTimeout = cmp.Or(c.PingTimeout, 10*time.Second)
-	c.DuplicateConnectStatus = cmp.Or(c.DuplicateConnectStatus, http.StatusInternalServerError)
-	c.Cookie.Name = cmp.Or(c.Cookie.Name, "BAYEUX_BROWSER")
-	c.Cookie.Path = cmp.Or(c.Cookie.Path, "/")
-	c.Cookie.SameSite = cmp.Or(c.Cookie.SameSite, http.SameSiteLaxMode)
-	if c.PanicData == nil {
-		c.PanicData = json.RawMessage(`{"code":"SERVER_ERROR","message":"The request failed.","error":true}`)
-	}
-	if c.RelayExt == nil {
-		c.RelayExt = []string{"binary"}
-	}
-	c.RelayExt = append([]string(nil), c.RelayExt...)
-	c.PrivateFields = append([]string(nil), c.PrivateFields...)
-	c.AllowedOrigins = append([]string(nil), c.AllowedOrigins...)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	return c
-}
-
-// validate reports everything that is wrong with filled options.
-func (o *Options) validate() error {
-	var faults []error
-	fault := func(field, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("bayeux: Options.%s "+format, append([]any{field}, args...)...))
-	}
-	for _, d := range o.durations() {
-		if d.value < 0 || d.value == 0 && d.name != "Interval" {
-			fault(d.name, "must be positive, is %v", d.value)
-		}
-	}
-	for _, n := range o.counts() {
-		if n.value < n.least || n.value > n.most {
-			fault(n.name, "must be from %d to %d, is %d", n.least, n.most, n.value)
-		}
-	}
-	if o.MaxSessionsPerUser < 1 && o.MaxSessionsPerUser != Unlimited {
-		fault("MaxSessionsPerUser", "must be positive or Unlimited, is %d", o.MaxSessionsPerUser)
-	}
-	if o.MaxTimeout < o.Timeout {
-		fault("MaxTimeout", "must not be below Timeout")
-	}
-	for _, origin := range o.AllowedOrigins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.Contains(origin, "*") {
-			fault("AllowedOrigins", "holds %q, which is not of the form scheme://host[:port]", origin)
-		}
-	}
-	if err := checkJSON(o.PanicData, o.MaxDepth, o.MaxTokens); err != nil {
-		fault("PanicData", "must be valid JSON")
-	}
-	if o.DisableLongPolling && o.DisableWebSocket {
-		fault("DisableLongPolling", "and DisableWebSocket must not both be set")
-	}
-	return errors.Join(faults...)
-}
-
-type namedDuration struct {
-	name  string
-	value time.Duration
-}
-
-func (o *Options) durations() []namedDuration {
-	return []namedDuration{
-		{"ReauthenticateEvery", o.ReauthenticateEvery}, {"Timeout", o.Timeout}, {"Interval", o.Interval},
-		{"MaxInterval", o.MaxInterval}, {"MaxTimeout", o.MaxTimeout}, {"MaxClientInterval", o.MaxClientInterval},
-		{"CallTimeout", o.CallTimeout}, {"BodyTimeout", o.BodyTimeout}, {"WriteTimeout", o.WriteTimeout},
-		{"PingEvery", o.PingEvery}, {"PingTimeout", o.PingTimeout},
-	}
-}
-
-type namedCount struct {
-	name               string
-	value, least, most int
-}
-
-func (o *Options) counts() []namedCount {
-	return []namedCount{
-		{"MaxCalls", o.MaxCalls, 1, 1024}, {"MaxPendingCalls", o.MaxPendingCalls, 1, 1 << 16},
-		{"MaxMessageBytes", o.MaxMessageBytes, 64, 64 << 20}, {"MaxBatch", o.MaxBatch, 1, 1 << 16},
-		{"MaxDepth", o.MaxDepth, 4, 1000}, {"MaxTokens", o.MaxTokens, 16, 1 << 24},
-		{"MaxChannelBytes", o.MaxChannelBytes, 16, 4096}, {"MaxChannelSegments", o.MaxChannelSegments, 2, 256},
-		{"MaxSubscriptions", o.MaxSubscriptions, 1, 1 << 20},
-		{"MaxSubscriptionsPerRequest", o.MaxSubscriptionsPerRequest, 1, 1 << 16},
-		{"MaxSessions", o.MaxSessions, 1, 1 << 24}, {"MaxQueue", o.MaxQueue, 1, 1 << 24},
-		{"MaxQueueBytes", o.MaxQueueBytes, 1024, 1 << 30}, {"MaxResponseBytes", o.MaxResponseBytes, 1024, 1 << 30},
-		{"DuplicateConnectStatus", o.DuplicateConnectStatus, 400, 599},
-	}
-}

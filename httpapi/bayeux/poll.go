@@ -16,6 +16,11 @@ import (
 func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	srv.tasks.begin()
 	defer srv.tasks.end()
+	if srv.unknownByAddr.exhausted(srv.opts.ClientAddr(r)) {
+		w.Header().Set("Retry-After", "60")
+		writeFault(w, http.StatusTooManyRequests, "too_many_unknown_sessions")
+		return
+	}
 	if status, code := checkBody(r, srv.opts.MaxMessageBytes); status != 0 {
 		w.Header().Set("Connection", "close")
 		writeFault(w, status, code)
@@ -64,9 +69,9 @@ func checkBody(r *http.Request, limit int) (status int, code string) {
 }
 
 func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, control *http.ResponseController) (body []byte, status int, code string) {
-	// Where the host's wrapper does not pass deadlines on, the host's own
-	// timeouts apply.
-	_ = control.SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
+	if err := control.SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout)); err != nil && !srv.deaf.Swap(true) {
+		srv.log.Warn("bayeux: a wrapper around the handler hides deadlines; the http.Server's own timeouts apply", "error", err)
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(srv.opts.MaxMessageBytes)))
 	if err == nil {
 		// A deadline left behind would end the watch for a dead client.
@@ -101,9 +106,11 @@ func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
 	case <-x.parked.wake:
 	case <-timer.C:
 	case <-x.ctx.Done():
+		srv.unhold(x.parked)
 		x.session.abandon(x.parked)
 		return false
 	}
+	srv.unhold(x.parked)
 	x.connect = x.parked
 	return true
 }
@@ -160,7 +167,8 @@ func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
 	if h != nil && s.held == h {
 		s.held = nil
 	}
-	var list []*Prepared
+	list := x.greeting
+	flying = len(list) > 0 && !s.queue.acking
 	if x.handshake == nil && (h != nil || !s.connectOnly && s.socket == nil) {
 		list = s.queue.take(x.srv.opts.MaxResponseBytes)
 		flying = len(list) > 0 && !s.queue.acking
@@ -194,8 +202,12 @@ func (s *Session) written(flying, ok, rearm bool) {
 }
 
 func joinReplies(handshake []byte, list []*Prepared, replies [][]byte) []byte {
-	if handshake != nil {
-		replies = append([][]byte{handshake}, replies...)
+	if handshake == nil {
+		return joinFrame(list, replies...)
 	}
-	return joinFrame(list, replies...)
+	all := [][]byte{handshake}
+	for _, p := range list {
+		all = append(all, p.JSON())
+	}
+	return joinFrame(nil, append(all, replies...)...)
 }

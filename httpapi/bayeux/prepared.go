@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Prepared is a message to clients, encoded once and shared by all sessions
@@ -85,7 +86,28 @@ func (srv *Server) Prepare(channel string, data json.RawMessage, fields map[stri
 	if _, ok := canonicalChannel(channel, srv.opts.MaxChannelBytes, srv.opts.MaxChannelSegments); !ok {
 		return nil, fmt.Errorf("prepare message: %w: %q", ErrChannel, channel)
 	}
+	if srv.opts.Timestamp {
+		fields = maps.Clone(fields)
+		if fields == nil {
+			fields = make(map[string]json.RawMessage)
+		}
+		fields["timestamp"] = timestamp()
+	}
 	return Prepare(channel, data, fields)
+}
+
+// encode is encodeDelivery with what the options add to every message.
+func (srv *Server) encode(channel string, data []byte, extra []member) *Prepared {
+	if srv.opts.Timestamp {
+		extra = slices.DeleteFunc(slices.Clone(extra), func(f member) bool { return f.name == "timestamp" })
+		extra = append(extra, member{"timestamp", timestamp()})
+	}
+	return encodeDelivery(channel, data, extra)
+}
+
+// timestamp is the present time as a JSON string, in the specification's form.
+func timestamp() []byte {
+	return time.Now().UTC().AppendFormat(nil, `"2006-01-02T15:04:05.00"`)
 }
 
 // joinFrame packs messages into one JSON array.

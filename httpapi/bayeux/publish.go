@@ -34,12 +34,7 @@ func (x *exchange) publish(s *Session, m *Message) {
 		defer cancel()
 		var err error
 		if handled, err = hook(ctx, s, m); err != nil {
-			text := errMessageDeleted
-			var refusal *Refusal
-			if errors.As(err, &refusal) {
-				text = refusalText(err, reasonPolicy, "publish_denied")
-			}
-			x.fail(m, text)
+			x.fail(m, deletedText(err))
 			return
 		}
 	}
@@ -52,19 +47,59 @@ func (x *exchange) publish(s *Session, m *Message) {
 			return
 		}
 	default:
-		var except *Session
-		if x.srv.opts.HideOwnMessages {
-			except = s
+		if text := x.broadcast(s, m); text != "" {
+			x.fail(m, text)
+			return
 		}
-		x.srv.distribute(x.srv.relay(m), except)
 	}
 	x.succeed(m)
 }
 
-// relay forms what subscribers get of a client's message: its data and the
-// fields that are neither the protocol's nor private. Advice or a success flag
-// from one client must never steer another.
-func (srv *Server) relay(m *Message) *Prepared {
+// broadcast distributes a client's message. It returns the error text if a
+// filter or the history refused it.
+func (x *exchange) broadcast(s *Session, m *Message) string {
+	ctx, cancel := x.srv.callContext(x.ctx)
+	defer cancel()
+	data, err := x.srv.filter(ctx, s, m)
+	if err != nil || data == nil {
+		return deletedText(err)
+	}
+	var except *Session
+	if x.srv.hidesOwn(m.Channel) {
+		except = s
+	}
+	if _, err = x.srv.record(ctx, m.Channel, data, x.srv.relayed(m), except); err != nil {
+		x.srv.log.Warn("bayeux: message not recorded", "error", err)
+		return errMessageDeleted
+	}
+	return ""
+}
+
+// deletedText is the error text for a message that a hook dropped.
+func deletedText(err error) string {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusalText(err, reasonPolicy, "publish_denied")
+	}
+	return errMessageDeleted
+}
+
+// record keeps a message if there is a history, and distributes it.
+func (srv *Server) record(ctx context.Context, channel string, data []byte, extra []member, except *Session) (int, error) {
+	if srv.opts.History != nil {
+		defer srv.sequence.lock(channel).Unlock()
+		var err error
+		if data, err = srv.opts.History.Record(ctx, channel, data); err != nil {
+			return 0, err
+		}
+	}
+	return srv.distribute(srv.encode(channel, data, extra), except), nil
+}
+
+// relayed returns what subscribers get of a client's message besides its data:
+// the fields that are neither the protocol's nor private. Advice or a success
+// flag from one client must never steer another.
+func (srv *Server) relayed(m *Message) []member {
 	var extra []member
 	for _, f := range m.fields {
 		switch f.name {
@@ -81,7 +116,7 @@ func (srv *Server) relay(m *Message) *Prepared {
 			extra = append(extra, f)
 		}
 	}
-	return encodeDelivery(m.Channel, m.Data, extra)
+	return extra
 }
 
 func (srv *Server) relayExt(m *Message) []byte {
@@ -97,9 +132,9 @@ func (srv *Server) relayExt(m *Message) []byte {
 // distribute queues a message for every subscriber but one. It returns how
 // many got it.
 func (srv *Server) distribute(p *Prepared, except *Session) int {
-	n := 0
+	n, lazy := 0, srv.lazyFor(p.channel)
 	srv.hub.each(p.channel, func(s *Session) {
-		if s != except && s.enqueue(p, 0) == nil {
+		if s != except && s.enqueue(p, lazy) == nil {
 			n++
 		}
 	})
@@ -110,7 +145,7 @@ func (srv *Server) distribute(p *Prepared, except *Session) int {
 // returns how many got it into their queues. It does not ask Authorize or
 // OnPublish and never blocks on a client. The error is [ErrChannel] for a
 // channel that is not a concrete broadcast channel, [ErrData] for data that is
-// not valid JSON, or the context's.
+// not valid JSON, or the history's or the context's.
 func (srv *Server) Publish(ctx context.Context, channel string, data json.RawMessage) (int, error) {
 	if isService(channel) {
 		return 0, fmt.Errorf("publish: %w: %q is not a broadcast channel", ErrChannel, channel)
@@ -119,10 +154,18 @@ func (srv *Server) Publish(ctx context.Context, channel string, data json.RawMes
 	if err != nil {
 		return 0, fmt.Errorf("publish: %w", err)
 	}
-	return srv.PublishPrepared(ctx, p)
+	if srv.opts.History == nil {
+		return srv.PublishPrepared(ctx, p)
+	}
+	n, err := srv.record(ctx, p.channel, data, nil, nil)
+	if err != nil {
+		return n, fmt.Errorf("publish: %w", err)
+	}
+	return n, nil
 }
 
-// PublishPrepared is Publish for a message that was encoded before.
+// PublishPrepared is Publish for a message that was encoded before. It does
+// not go into Options.History.
 func (srv *Server) PublishPrepared(ctx context.Context, p *Prepared) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("publish: %w", err)

@@ -117,6 +117,11 @@ func (q *queue) acknowledge(k int64) bool {
 	return true
 }
 
+// resending reports whether something waits that was sent before.
+func (q *queue) resending() bool {
+	return len(q.entries) > 0 && q.entries[0].batch != 0
+}
+
 // prompt reports whether something waits that must not be held back at now.
 func (q *queue) prompt(now time.Time) bool {
 	for i := q.flying; i < len(q.entries); i++ {

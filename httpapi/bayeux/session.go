@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"iter"
@@ -28,26 +29,34 @@ type Session struct {
 	// processed, so that one client's requests take effect one by one.
 	turn chan struct{}
 
-	mu            sync.Mutex
-	closed        bool
-	reason        Reason
-	connected     bool            // a connect has been answered
-	subscriptions map[string]bool // false while the hook has not agreed yet
-	queue         queue
-	busy          int // requests in progress that will carry messages away
-	held          *held
-	socket        *socket
-	transport     string
-	connectOnly   bool // messages leave with connect replies only
-	interval      time.Duration
-	expiry        *time.Timer
-	deadline      time.Time // zero while a connect is in progress
+	mu                                      sync.Mutex
+	closed                                  bool
+	reason                                  Reason
+	connected                               bool            // a connect has been answered
+	subscriptions                           map[string]bool // false while the hook has not agreed yet
+	queue                                   queue
+	busy                                    int // requests in progress that will carry messages away
+	held                                    *held
+	socket                                  *socket
+	transport                               string
+	connectOnly                             bool          // messages leave with connect replies only
+	interval                                time.Duration // of the present cycle
+	ownTimeout, ownInterval, ownMaxInterval time.Duration
+	advise                                  bool // the next connect reply tells new times
+	expiry                                  *time.Timer
+	lazy                                    *time.Timer
+	sent                                    bucket    // messages from the client
+	active                                  time.Time // when there was more than connects
+	waiting                                 int       // requests that wait for their turn
+	deadline                                time.Time // zero while a connect is in progress
 }
 
 // held is a connect that waits for something to say.
 type held struct {
 	message   *Message
 	advise    bool
+	crowded   bool          // refused its hold, as its browser has others
+	browser   string        // counted for this browser; empty if not
 	wake      chan struct{} // long-polling: tells the parked request
 	socket    *socket       // WebSocket
 	timer     *time.Timer   // WebSocket
@@ -179,6 +188,9 @@ func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
 		due = time.Now().Add(lazy)
 	}
 	s.queue.push(p, due)
+	if s.srv.opts.DeliveriesAreActivity {
+		s.active = time.Now()
+	}
 	next := s.wakeLocked()
 	s.mu.Unlock()
 	next.run()
@@ -204,7 +216,11 @@ func (n step) run() {
 
 // wakeLocked decides who carries waiting messages to the client.
 func (s *Session) wakeLocked() step {
-	if s.closed || s.busy > 0 || s.queue.flying > 0 || !s.queue.prompt(time.Now()) {
+	if s.closed || s.busy > 0 || s.queue.flying > 0 {
+		return step{}
+	}
+	if !s.queue.prompt(time.Now()) {
+		s.delayLocked()
 		return step{}
 	}
 	if s.socket != nil && !s.connectOnly {
@@ -220,6 +236,91 @@ func (s *Session) wakeLocked() step {
 	return step{}
 }
 
+// delayLocked makes sure that lazy messages are sent when they are due.
+func (s *Session) delayLocked() {
+	due := s.queue.due()
+	if due.IsZero() {
+		return
+	}
+	d := time.Until(due)
+	if s.lazy == nil {
+		s.lazy = time.AfterFunc(d, s.wake)
+		return
+	}
+	s.lazy.Reset(d)
+}
+
+func (s *Session) wake() {
+	s.srv.tasks.begin()
+	defer s.srv.tasks.end()
+	s.mu.Lock()
+	next := s.wakeLocked()
+	s.mu.Unlock()
+	next.run()
+}
+
+// DeliverLazy is Deliver for a message that may wait for a while, so that it
+// travels with others.
+func (s *Session) DeliverLazy(p *Prepared, wait time.Duration) error { return s.enqueue(p, wait) }
+
+// Batch calls f and sends what was delivered meanwhile together.
+func (s *Session) Batch(f func()) {
+	s.mu.Lock()
+	s.busy++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.busy--
+		next := s.wakeLocked()
+		s.mu.Unlock()
+		next.run()
+	}()
+	f()
+}
+
+// SetTimeout changes how long this session's connects are held; 0 returns to
+// Options.Timeout. The client is told with its next connect.
+func (s *Session) SetTimeout(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ownTimeout, s.advise = max(0, d), true
+}
+
+// SetInterval changes the pause that this client is asked to make between two
+// connects; 0 returns to Options.Interval.
+func (s *Session) SetInterval(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ownInterval, s.advise = max(0, d), true
+	if s.held != nil {
+		s.interval = cmp.Or(s.ownInterval, s.srv.opts.Interval)
+	}
+}
+
+// SetMaxInterval changes how long this session lives without a connect; 0
+// returns to Options.MaxInterval.
+func (s *Session) SetMaxInterval(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ownMaxInterval = max(0, d)
+	if !s.deadline.IsZero() {
+		s.armLocked()
+	}
+}
+
+func (s *Session) timeoutLocked() time.Duration { return cmp.Or(s.ownTimeout, s.srv.opts.Timeout) }
+
+func (s *Session) lifeLocked() time.Duration {
+	return cmp.Or(s.ownMaxInterval, s.srv.opts.MaxInterval)
+}
+
+// busyAt notes activity other than connects.
+func (s *Session) busyAt(t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.active = t
+}
+
 // touch notes evidence of life. It postpones the expiry, but never beyond what
 // a connect would give.
 func (s *Session) touch() {
@@ -227,7 +328,7 @@ func (s *Session) touch() {
 	s.seen.Store(now.UnixNano())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if until := now.Add(s.srv.opts.MaxInterval); !s.deadline.IsZero() && s.deadline.Before(until) {
+	if until := now.Add(s.lifeLocked()); !s.deadline.IsZero() && s.deadline.Before(until) {
 		s.deadline = until
 	}
 }
@@ -237,7 +338,7 @@ func (s *Session) armLocked() {
 	if s.closed {
 		return
 	}
-	d := s.interval + s.srv.opts.MaxInterval
+	d := s.interval + s.lifeLocked()
 	s.deadline = time.Now().Add(d)
 	if s.expiry == nil {
 		s.expiry = time.AfterFunc(d, s.expire)
@@ -314,12 +415,18 @@ func (s *Session) close(reason Reason) (finish func()) {
 	if s.expiry != nil {
 		s.expiry.Stop()
 	}
+	if s.lazy != nil {
+		s.lazy.Stop()
+	}
 	if h != nil && h.socket != nil {
 		s.held = nil
 		h.timer.Stop()
 	}
 	s.mu.Unlock()
 
+	if h == nil && (reason == ReasonKicked || reason == ReasonInactive || reason == ReasonUnauthorized) {
+		s.srv.banish(s.id)
+	}
 	s.srv.forget(s)
 	s.srv.hub.remove(s, names...)
 	s.calls.stop()

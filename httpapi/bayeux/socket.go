@@ -48,7 +48,7 @@ const maxPendingBytes = 128 << 10
 func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	srv.tasks.begin()
 	defer srv.tasks.end()
-	conn, err := acceptSocket(w, r, srv.opts.MaxMessageBytes)
+	conn, err := acceptSocket(w, r, srv.opts.MaxMessageBytes, srv.opts.WebSocketProtocol)
 	if err != nil {
 		srv.log.Debug("bayeux: no WebSocket", "error", err)
 		return
@@ -83,6 +83,8 @@ func (k *socket) serve() {
 			return
 		}
 		if err != nil {
+			// Without effect if the connection is closed already.
+			k.conn.close(closeProtocol, "protocol error")
 			return
 		}
 		list, err := decodeBatch(text, &k.srv.opts)
@@ -92,6 +94,10 @@ func (k *socket) serve() {
 		}
 		x := &exchange{srv: k.srv, ctx: k.ctx, request: k.request, socket: k, browser: k.browser}
 		if !k.awaitRoom() {
+			return
+		}
+		if k.srv.unknownByAddr.exhausted(k.srv.opts.ClientAddr(k.request)) && k.bound() == nil {
+			k.conn.close(closeTryAgain, "too_many_unknown_sessions")
 			return
 		}
 		k.process(x, list)
@@ -123,7 +129,7 @@ func (k *socket) answer(x *exchange) {
 		replies = append([][]byte{x.handshake}, replies...)
 	}
 	if x.status != 0 {
-		k.leave(closeGoingAway, x.code)
+		k.leave(closeTryAgain, x.code)
 		return
 	}
 	if len(replies) > 0 {
@@ -132,6 +138,13 @@ func (k *socket) answer(x *exchange) {
 	s := x.session
 	if s == nil {
 		return
+	}
+	if len(x.greeting) > 0 {
+		greeting := outgoing{frame: joinFrame(x.greeting)}
+		if !s.queue.acking {
+			greeting.settles = s
+		}
+		k.send(greeting)
 	}
 	s.mu.Lock()
 	var last outgoing

@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"errors"
 	"runtime/debug"
 )
@@ -30,10 +31,13 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 		}
 		wanted = append(wanted, name)
 	}
-	added, err := x.srv.hub.add(s, wanted, o.MaxSubscriptions)
+	added, err := x.enlist(s, m, wanted)
 	switch {
-	case errors.Is(err, ErrClosed):
+	case errors.Is(err, ErrClosed), errors.Is(err, ErrSlow):
 		x.fail(m, errSubscribeFailed)
+		return
+	case errors.Is(err, ErrReplayID):
+		x.fail(m, errReplayInvalid)
 		return
 	case err != nil:
 		x.fail(m, refusalText(err, reasonPolicy, "subscribe_denied"))
@@ -44,6 +48,41 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 		return
 	}
 	x.succeed(m)
+}
+
+// enlist adds the session to the channels, replaying what it asks for. It adds
+// all or none, but what was replayed before a failure is sent.
+func (x *exchange) enlist(s *Session, m *Message, wanted []string) (added []string, err error) {
+	srv := x.srv
+	limit := srv.opts.MaxSubscriptions
+	if srv.opts.History == nil {
+		return srv.hub.add(s, wanted, limit)
+	}
+	ctx, cancel := srv.callContext(x.ctx)
+	defer cancel()
+	for _, name := range wanted {
+		var news []string
+		if news, err = x.enlistWithReplay(ctx, s, m, name); err != nil {
+			x.takeBack(s, added, nil)
+			return nil, err
+		}
+		added = append(added, news...)
+	}
+	return added, nil
+}
+
+func (x *exchange) enlistWithReplay(ctx context.Context, s *Session, m *Message, name string) ([]string, error) {
+	after, wants, err := replayRequest(m, name)
+	if err != nil {
+		return nil, err
+	}
+	if wants && !isWildcard(name) {
+		defer x.srv.sequence.lock(name).Unlock()
+		if err := x.srv.replay(ctx, s, name, after); err != nil {
+			return nil, err
+		}
+	}
+	return x.srv.hub.add(s, []string{name}, x.srv.opts.MaxSubscriptions)
 }
 
 // authorizeChannel asks the application about one channel. It returns the

@@ -17,10 +17,11 @@ import (
 const (
 	closeNormal       = 1000
 	closeGoingAway    = 1001
+	closeProtocol     = 1002
 	closeUnsupported  = 1003
 	closeInvalidText  = 1007
 	closePolicy       = 1008
-	closeTooBig       = 1009
+	closeTryAgain     = 1013
 	closeUnauthorized = 4401
 	closeExpired      = 4402
 	closeSlow         = 4408
@@ -29,8 +30,7 @@ const (
 // wsConn is all that the server needs of a WebSocket. Reads belong to one
 // goroutine, writes to one other; the rest may be called by anybody.
 type wsConn struct {
-	conn  *websocket.Conn
-	limit int
+	conn *websocket.Conn
 
 	mu       sync.Mutex
 	controls int       // ping and pong frames in the present second
@@ -40,10 +40,15 @@ type wsConn struct {
 // errTooManyControls ends a connection that floods control frames.
 var errTooManyControls = errors.New("too many control frames")
 
-func acceptSocket(w http.ResponseWriter, r *http.Request, limit int) (*wsConn, error) {
-	c := &wsConn{limit: limit}
+func acceptSocket(w http.ResponseWriter, r *http.Request, limit int, protocol string) (*wsConn, error) {
+	c := &wsConn{}
+	var protocols []string
+	if protocol != "" {
+		protocols = []string{protocol}
+	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
 		InsecureSkipVerify: true, // the Origin has been checked
+		Subprotocols:       protocols,
 		CompressionMode:    websocket.CompressionDisabled,
 		OnPingReceived:     func(context.Context, []byte) bool { return c.control() },
 		OnPongReceived:     func(context.Context, []byte) { c.control() },

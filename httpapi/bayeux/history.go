@@ -1,0 +1,105 @@
+package bayeux
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/maphash"
+	"strconv"
+	"sync"
+)
+
+// ReplayAll is the replay id by which a client asks for everything there is,
+// ReplayNew the one for new messages only.
+const (
+	ReplayNew int64 = -1
+	ReplayAll int64 = -2
+)
+
+// ErrReplayID says that messages after a replay id cannot be told: it is too
+// old, or was never given.
+var ErrReplayID = errors.New("bayeux: unknown replay id")
+
+// History keeps messages of broadcast channels for the replay extension, which
+// follows the convention of Salesforce: data.event.replayId in each message
+// tells its place, and a client subscribes with ext.replay {"/channel": id}.
+//
+// Calls for one channel come one at a time, with a lock held under which the
+// server distributes: an implementation must not call the server.
+type History interface {
+	// Record keeps a message before it is distributed and returns the data to
+	// distribute, which holds the replay id. An error refuses the message.
+	// Data must not be kept without copying.
+	Record(ctx context.Context, channel string, data json.RawMessage) (json.RawMessage, error)
+
+	// Since returns the data, as Record returned it, of the messages of one
+	// concrete channel after the replay id, oldest first; everything for
+	// ReplayAll. The error is [ErrReplayID] if the id is not known any more,
+	// or never was. The result is not changed by the caller.
+	Since(ctx context.Context, channel string, after int64) ([]json.RawMessage, error)
+}
+
+// sequence keeps record, distribution and replay of a channel apart, so that a
+// subscriber misses nothing and gets nothing twice. Channels share locks.
+type sequence struct {
+	seed  maphash.Seed
+	locks [64]sync.Mutex
+}
+
+func newSequence() *sequence { return &sequence{seed: maphash.MakeSeed()} }
+
+func (q *sequence) lock(channel string) *sync.Mutex {
+	mu := &q.locks[maphash.String(q.seed, channel)%uint64(len(q.locks))]
+	mu.Lock()
+	return mu
+}
+
+// replayRequest reads the replay id that a subscribe message names for a
+// channel.
+func replayRequest(m *Message, channel string) (after int64, ok bool, err error) {
+	raw, found := m.Ext("replay")
+	if !found {
+		return ReplayNew, false, nil
+	}
+	for _, f := range members(raw) {
+		if f.name != channel && f.name != channel+"/" {
+			continue
+		}
+		text := string(f.value)
+		if s, isString := stringValue(f.value); isString {
+			text = s
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < ReplayAll {
+			return 0, false, ErrReplayID
+		}
+		return n, n != ReplayNew, nil
+	}
+	return ReplayNew, false, nil
+}
+
+// replay queues what a new subscriber missed. The channel's lock is held.
+func (srv *Server) replay(ctx context.Context, s *Session, channel string, after int64) error {
+	list, err := srv.opts.History.Since(ctx, channel, after)
+	if err != nil {
+		return err
+	}
+	size := 0
+	messages := make([]*Prepared, len(list))
+	for i, data := range list {
+		messages[i] = srv.encode(channel, data, nil)
+		size += messages[i].cost()
+	}
+	s.mu.Lock()
+	fits := len(s.queue.entries)+len(list) <= srv.opts.MaxQueue && s.queue.bytes+size <= srv.opts.MaxQueueBytes
+	s.mu.Unlock()
+	if !fits {
+		return &Refusal{Reason: reasonLimit}
+	}
+	for _, p := range messages {
+		if err := s.enqueue(p, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
