@@ -140,6 +140,8 @@ type Call struct {
 	ScheduledEnd   time.Time `json:"scheduledEnd,omitzero"`
 	// RingUntil is when ringing ends; zero when nobody is rung.
 	RingUntil time.Time `json:"ringUntil,omitzero"`
+	// EndBy is when the run ends because it has become too old.
+	EndBy time.Time `json:"endBy,omitzero"`
 	// Removed is when the call was deleted. The record stays for a day so
 	// that late commands of the old run are recognised; it is invisible.
 	Removed time.Time `json:"removed,omitzero"`
@@ -251,7 +253,7 @@ func (c *Call) deadline(l limits) time.Time {
 	if c.State != StateStarted {
 		return time.Time{}
 	}
-	d := c.Started.Add(l.maxAge)
+	d := c.EndBy
 	if !c.RingUntil.IsZero() && c.RingUntil.Before(d) {
 		d = c.RingUntil
 	}

@@ -563,7 +563,7 @@ func (tickCommand) apply(t *transition) error {
 			t.purge, t.changed = true, true
 		}
 	case c.State != StateStarted:
-	case !t.now.Before(c.Started.Add(t.limits.maxAge)):
+	case !t.now.Before(c.EndBy):
 		t.stop(ReasonExpired)
 	case !c.RingUntil.IsZero() && !t.now.Before(c.RingUntil):
 		endRing(t)
@@ -594,16 +594,27 @@ func endRing(t *transition) {
 	t.tell(Event{Type: EventMissed}, missed)
 }
 
-// rearmCommand gives the ring its full time again after a time in which no
-// node was there to ring.
+// rearmCommand gives the ring and the run their full time again after a time
+// in which no node was there.
 type rearmCommand struct{}
 
 func (rearmCommand) apply(t *transition) error {
 	c := t.call
-	if c == nil || c.State != StateStarted || c.RingUntil.IsZero() {
+	if c == nil || !c.wantsRearm(t.now) {
 		return nil
 	}
-	c.RingUntil = t.now.Add(t.limits.ring)
+	if !c.RingUntil.IsZero() {
+		c.RingUntil = t.now.Add(t.limits.ring)
+	}
+	if !t.now.Before(c.EndBy) {
+		c.EndBy = t.now.Add(t.limits.maxAge)
+	}
 	t.tell(Event{Type: EventNoted}, nil)
 	return nil
+}
+
+// wantsRearm tells whether a started call has a deadline that could be unfair
+// to those who had no server to talk to.
+func (c *Call) wantsRearm(now time.Time) bool {
+	return c.State == StateStarted && (!c.RingUntil.IsZero() || !now.Before(c.EndBy))
 }

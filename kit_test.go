@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,3 +221,18 @@ func keepAlive(t *testing.T, s *wc.Service, by wc.Actor, ref wc.SeatRef, d time.
 }
 
 var errBoom = errors.New("boom")
+
+// counting counts the commits of a store; each takes 10 ms of virtual time, as
+// a disk would.
+type counting struct {
+	wc.Store
+	commits atomic.Int64
+}
+
+func (c *counting) Commit(ctx context.Context, change *wc.Change) (wc.Position, error) {
+	if change.Call != nil {
+		c.commits.Add(1)
+		time.Sleep(10 * time.Millisecond)
+	}
+	return c.Store.Commit(ctx, change)
+}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Every Service that runs is a node: it writes a sign of life into one shared
@@ -37,7 +39,9 @@ type nodeSign struct {
 type nodeTable struct {
 	mu    sync.Mutex
 	signs map[string]nodeSign
-	swept map[string]bool // dead nodes whose seats were removed
+	// traceless are nodes that seats speak of but that left no sign.
+	traceless map[string]bool
+	swept     map[string]bool // dead nodes whose seats were removed
 }
 
 // beat writes this node's sign of life and reads the others'.
@@ -87,7 +91,7 @@ func (n *nodeTable) learn(signs map[string]nodeSign) {
 	defer n.mu.Unlock()
 	n.signs = signs
 	for id := range n.swept {
-		if _, known := signs[id]; !known {
+		if _, known := signs[id]; !known && !n.traceless[id] {
 			delete(n.swept, id)
 		}
 	}
@@ -110,13 +114,21 @@ func (n *nodeTable) lost(self string, now, started time.Time, seatTTL time.Durat
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var lost []string
-	for id, sign := range n.signs {
-		from := sign.Seen
+	judge := func(id string, seen time.Time) {
+		from := seen
 		if from.Before(started) {
 			from = started
 		}
-		if id != self && !n.swept[id] && now.Sub(sign.Seen) > nodeTTL && now.Sub(from) >= seatTTL {
+		if id != self && !n.swept[id] && now.Sub(seen) > nodeTTL && now.Sub(from) >= seatTTL {
 			lost = append(lost, id)
+		}
+	}
+	for id, sign := range n.signs {
+		judge(id, sign.Seen)
+	}
+	for id := range n.traceless {
+		if _, known := n.signs[id]; !known {
+			judge(id, time.Time{})
 		}
 	}
 	slices.Sort(lost)
@@ -129,14 +141,12 @@ func (n *nodeTable) markSwept(id string) {
 	n.swept[id] = true
 }
 
-// adopt adds nodes that seats speak of but that left no sign.
+// adopt notes nodes that seats speak of, in case they left no sign.
 func (n *nodeTable) adopt(ids []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, id := range ids {
-		if _, known := n.signs[id]; !known {
-			n.signs[id] = nodeSign{}
-		}
+		n.traceless[id] = true
 	}
 }
 
@@ -162,22 +172,24 @@ func (s *Service) sweepLostNodes(ctx context.Context) error {
 func (s *Service) recoverCalls(ctx context.Context) error {
 	alone := !s.nodes.othersAlive(s.node, s.opts.NodeName, s.now())
 	var unknown []string
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(sweepParallel)
 	for c, err := range s.store.Calls(ctx, CallQuery{Key: liveKey}) {
 		if err != nil {
-			return err
+			return errors.Join(err, g.Wait())
 		}
 		for _, seat := range c.Seats {
 			if seat.Node != s.node && !slices.Contains(unknown, seat.Node) {
 				unknown = append(unknown, seat.Node)
 			}
 		}
-		if !alone || c.RingUntil.IsZero() {
-			continue
-		}
-		if _, err := s.submit(ctx, c.ID, rearmCommand{}); err != nil {
-			return err
+		if alone && c.wantsRearm(s.now()) {
+			g.Go(func() error {
+				_, err := s.submit(ctx, c.ID, rearmCommand{})
+				return err
+			})
 		}
 	}
 	s.nodes.adopt(unknown)
-	return nil
+	return g.Wait()
 }

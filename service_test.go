@@ -314,8 +314,14 @@ func TestStrangersSeeNothing(t *testing.T) {
 			"invites":      func() error { _, err := s.SetInvites(ctx, jack, c.ID, nil); return err },
 			"data":         func() error { _, err := s.SendData(ctx, jack, c.ID, []byte(`{}`)); return err },
 			"find seat":    func() error { _, err := s.FindSeat(ctx, jack, c.ID); return err },
-			"data topic":   func() error { _, err := s.Subscribe(ctx, jack, wc.DataTopic(c.ID), nil, func(*wc.Event) {}); return err },
-			"call topic":   func() error { _, err := s.Subscribe(ctx, jack, wc.CallTopic(c.ID), nil, func(*wc.Event) {}); return err },
+			"data topic": func() error {
+				_, err := s.Subscribe(ctx, jack, wc.DataTopic(c.ID), nil, func(*wc.Event) {})
+				return err
+			},
+			"call topic": func() error {
+				_, err := s.Subscribe(ctx, jack, wc.CallTopic(c.ID), nil, func(*wc.Event) {})
+				return err
+			},
 		} {
 			err := try()
 			wantCode(t, err, wc.CodeNotFound)

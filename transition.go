@@ -106,7 +106,7 @@ func (t *transition) start(by UserID, inviteID string, ring bool) {
 	c.State, c.Reason = StateStarted, ""
 	c.Started, c.Starter = t.now, by
 	c.Seats, c.Admitted = nil, nil
-	c.RingUntil = time.Time{}
+	c.RingUntil, c.EndBy = time.Time{}, t.now.Add(t.limits.maxAge)
 	if c.InviteID == "" {
 		c.InviteID = inviteID
 	}
@@ -130,7 +130,7 @@ func (t *transition) stop(reason Reason) {
 	c.State, c.Reason, c.Stopped = StateStopped, reason, t.now
 	t.tell(Event{Type: EventState, Reason: reason}, told)
 	c.Seats, c.Admitted, c.Invites, c.InviteID = nil, nil, nil, ""
-	c.RingUntil = time.Time{}
+	c.RingUntil, c.EndBy = time.Time{}, time.Time{}
 	for i := range c.Participants {
 		p := &c.Participants[i]
 		if p.State == PartJoined {

@@ -164,7 +164,7 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		node:   uuid.NewString(),
 		hub:    newHub(store, o.Logger),
 		leases: &leases{ttl: o.SeatTTL, byCall: make(map[CallID]map[SeatID]*lease)},
-		nodes:  nodeTable{signs: make(map[string]nodeSign), swept: make(map[string]bool)},
+		nodes:  nodeTable{signs: make(map[string]nodeSign), traceless: make(map[string]bool), swept: make(map[string]bool)},
 		queues: queues{byCall: make(map[CallID]*callQueue)},
 		limits: limits{
 			ring: o.RingTimeout, maxAge: o.MaxCallAge, tombstone: nodeForget,
