@@ -26,20 +26,25 @@ import (
 
 // Server is a Bayeux server. It is safe for concurrent use.
 type Server struct {
-	opts                                              Options
-	log                                               *slog.Logger
-	hub                                               *hub
-	tasks                                             tasks
-	stats                                             counters
-	buffers                                           buffers
-	sequence                                          *sequence
-	handshakesByAddr, handshakesByUser, unknownByAddr *limiter
-	browserMu                                         sync.Mutex
-	browsers                                          map[string]int // held connects by browser cookie
-	deaf                                              atomic.Bool    // it was logged that deadlines cannot be set
-	key                                               []byte         // signs browser cookies
-	life                                              context.Context
-	finish                                            context.CancelFunc
+	opts     Options
+	log      *slog.Logger
+	hub      *hub
+	tasks    tasks
+	stats    counters
+	buffers  buffers
+	sequence *sequence
+	key      []byte // signs browser cookies
+	life     context.Context
+	finish   context.CancelFunc
+	deaf     atomic.Bool // it was logged that deadlines cannot be set
+
+	handshakesByAddr *limiter
+	handshakesByUser *limiter
+	unknownByAddr    *limiter
+	banishment       banishment
+
+	browserMu sync.Mutex
+	browsers  map[string]int // held connects by browser cookie
 
 	mu       sync.RWMutex
 	sessions map[string]*Session

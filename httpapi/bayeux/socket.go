@@ -48,6 +48,11 @@ const maxPendingBytes = 128 << 10
 func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	srv.tasks.begin()
 	defer srv.tasks.end()
+	if srv.crowded() {
+		w.Header().Set("Retry-After", "5")
+		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
+		return
+	}
 	conn, err := acceptSocket(w, r, srv.opts.MaxMessageBytes, srv.opts.WebSocketProtocol)
 	if err != nil {
 		srv.log.Debug("bayeux: no WebSocket", "error", err)
@@ -71,6 +76,14 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	k.mu.Unlock()
 	defer k.gone()
 	k.serve()
+}
+
+// crowded reports whether there are so many sockets that most of them cannot
+// have a session.
+func (srv *Server) crowded() bool {
+	srv.mu.RLock()
+	defer srv.mu.RUnlock()
+	return len(srv.sockets) >= 2*srv.opts.MaxSessions
 }
 
 // serve reads frames until the connection ends.
