@@ -1,6 +1,7 @@
 // Command vulndb tells whether the database that govulncheck needs can be
 // reached, so that "no vulnerability was found" is never said when nothing was
-// looked up. The database is at GOVULNDB, or where govulncheck looks by default.
+// looked up. The database is at GOVULNDB (http, https or file), or where
+// govulncheck looks by default.
 //
 // It exits with 0 when the database answers, with 75 when nothing answers at
 // that address, and with 1 when something answers that is not the database.
