@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,28 @@ import (
 	wc "github.com/webconferencing/webconferencing"
 )
 
-func newLog(t *testing.T, out *bytes.Buffer, o wc.CallLogOptions) *wc.CallLog {
+// output is a buffer that a log handler and a test share.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+// take returns what was written since the last time.
+func (o *output) take() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.buf.String()
+	o.buf.Reset()
+	return s
+}
+
+func newLog(t *testing.T, out *output, o wc.CallLogOptions) *wc.CallLog {
 	t.Helper()
 	o.Handler = slog.NewTextHandler(out, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
@@ -63,7 +85,7 @@ func TestCallLogLines(t *testing.T) {
 		{wc.LogEntry{Message: strings.Repeat("ä", 10240)}, "peter-637565 " + strings.Repeat("ä", 10237) + "..." + end},
 		{wc.LogEntry{Message: "%s%n ${jndi:x} <script>"}, "peter-637565 %s%n ${jndi:x} <script>" + end},
 	} {
-		var out bytes.Buffer
+		var out output
 		l := newLog(t, &out, wc.CallLogOptions{})
 		tt.e.Level, tt.e.Timestamp = "info", at
 		if err := l.Add(peter, tt.e); err != nil {
@@ -71,14 +93,14 @@ func TestCallLogLines(t *testing.T) {
 		}
 		l.Flush(t.Context())
 		want := `level=INFO msg="` + tt.want + `" logger=CallLog`
-		if got := out.String(); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 1 {
+		if got := out.take(); !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 1 {
 			t.Errorf("line is %.300q\nwant      %.300q", got, want)
 		}
 	}
 }
 
 func TestCallLogAttributesAndLevels(t *testing.T) {
-	var out bytes.Buffer
+	var out output
 	l := newLog(t, &out, wc.CallLogOptions{})
 	for _, level := range []string{"debug", "info", "warn", "error", "trace"} {
 		if err := l.Add(mary, wc.LogEntry{Provider: "webrtc", Prefix: "call", Level: level, Message: level, CallID: "p/a"}); err != nil {
@@ -88,7 +110,7 @@ func TestCallLogAttributesAndLevels(t *testing.T) {
 	wantCode(t, l.Add(mary, wc.LogEntry{Level: "fatal", Message: "x"}), wc.CodeInvalid)
 	wantCode(t, l.Add(mary, wc.LogEntry{Level: "info", Prefix: strings.Repeat("p", 256)}), wc.CodeInvalid)
 	l.Flush(t.Context())
-	got := out.String()
+	got := out.take()
 	for _, want := range []string{
 		"level=DEBUG", "level=INFO", "level=WARN", "level=ERROR",
 		"provider=webrtc", "prefix=call", "user=mary", "client=m1", "callId=p/a",
@@ -106,7 +128,7 @@ func TestCallLogAttributesAndLevels(t *testing.T) {
 // a minute old, or the end.
 func TestCallLogOrderAndFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out output
 		l := newLog(t, &out, wc.CallLogOptions{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -121,23 +143,23 @@ func TestCallLogOrderAndFlush(t *testing.T) {
 			add(49 - i)
 		}
 		time.Sleep(59 * time.Second)
-		if out.Len() > 0 {
-			t.Errorf("written early: %s", out.String())
+		synctest.Wait()
+		if early := out.take(); early != "" {
+			t.Errorf("written early: %s", early)
 		}
-		time.Sleep(21 * time.Second)
-		inOrder(t, out.String(), 50)
-		out.Reset()
+		time.Sleep(22 * time.Second)
+		synctest.Wait()
+		inOrder(t, out.take(), 50)
 		for i := range 51 {
 			add(50 - i)
 		}
 		synctest.Wait()
-		inOrder(t, out.String(), 51)
-		out.Reset()
+		inOrder(t, out.take(), 51)
 		add(1)
 		add(0)
 		cancel()
 		<-done
-		inOrder(t, out.String(), 2)
+		inOrder(t, out.take(), 2)
 	})
 }
 
@@ -156,7 +178,7 @@ func inOrder(t *testing.T, out string, n int) {
 
 func TestCallLogFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out output
 		l := newLog(t, &out, wc.CallLogOptions{Rate: 10, Burst: 20})
 		limited := 0
 		for range 100 {
@@ -169,8 +191,8 @@ func TestCallLogFlood(t *testing.T) {
 			t.Errorf("another client pays for the flood: %v", err)
 		}
 		l.Flush(t.Context())
-		if limited != 80 || strings.Count(out.String(), "flood") != 20 || !strings.Contains(out.String(), "dropped=80") {
-			t.Errorf("%d refused; log: %s", limited, out.String())
+		if got := out.take(); limited != 80 || strings.Count(got, "flood") != 20 || !strings.Contains(got, "dropped=80") {
+			t.Errorf("%d refused; log: %s", limited, got)
 		}
 		time.Sleep(time.Second)
 		for range 10 {
