@@ -1,0 +1,147 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/httpapi/bayeux"
+)
+
+const (
+	// recheckEvery is how often open subscriptions are checked to be allowed
+	// still.
+	recheckEvery = 10 * time.Second
+	// recheckParallel is how many sessions are checked at once.
+	recheckParallel = 8
+	// authenticationPatience is how long a session lives on while the host
+	// can't say whether its user is still signed in.
+	authenticationPatience = time.Minute
+)
+
+// peer is what we know of a Bayeux session: whose it is, which device it
+// stands for, and what it is subscribed to.
+type peer struct {
+	api   *API
+	user  webconferencing.UserID
+	token *userToken // the session was opened by it; nil otherwise
+
+	admin     atomic.Bool
+	confirmAt atomic.Int64 // when the host last knew the user
+	requestAt atomic.Int64 // when the last HTTP request came
+
+	mu      sync.Mutex
+	session *bayeux.Session
+	client  webconferencing.ClientID // for messages that name none
+	feeds   map[string]*feed         // by channel
+}
+
+func newPeer(a *API, actor webconferencing.Actor, token *userToken) *peer {
+	p := &peer{api: a, user: actor.User, token: token, feeds: make(map[string]*feed)}
+	p.confirmed(actor)
+	p.requested()
+	return p
+}
+
+func peerOf(s *bayeux.Session) *peer { return s.Identity().Value.(*peer) }
+
+func (p *peer) opened(s *bayeux.Session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.session = s
+}
+
+func (p *peer) confirmed(actor webconferencing.Actor) {
+	p.admin.Store(actor.Admin)
+	p.confirmAt.Store(time.Now().UnixNano())
+}
+
+func (p *peer) unconfirmedFor() time.Duration {
+	return time.Since(time.Unix(0, p.confirmAt.Load()))
+}
+
+func (p *peer) requested() { p.requestAt.Store(time.Now().UnixNano()) }
+
+// actor is the user with the device that a message names. Old clients name it
+// in each message, but not in every kind of message; a session that never
+// named one stands for a device of its own.
+func (p *peer) actor(client string) webconferencing.Actor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	named := webconferencing.ClientID(client)
+	if named == "" {
+		if p.client == "" {
+			p.client = webconferencing.ClientID("s-" + strings.ToLower(rand.Text()))
+		}
+		named = p.client
+	} else if p.client == "" {
+		p.client = named
+	}
+	return webconferencing.Actor{User: p.user, Client: named, Admin: p.admin.Load()}
+}
+
+// heard implements connection. A held connect is no sign of life, since the
+// end of a connection whose cable was pulled is noticed much too late; the
+// request that brought it is.
+func (p *peer) heard() time.Time {
+	p.mu.Lock()
+	s := p.session
+	p.mu.Unlock()
+	if s != nil && s.Transport() == "websocket" {
+		return s.LastSeen()
+	}
+	return time.Unix(0, p.requestAt.Load())
+}
+
+// quicken implements connection.
+func (p *peer) quicken(bool) {
+}
+
+func (p *peer) put(channel string, f *feed) {
+	p.mu.Lock()
+	old := p.feeds[channel]
+	p.feeds[channel] = f
+	p.mu.Unlock()
+	if old != nil {
+		old.close()
+	}
+}
+
+func (p *peer) take(channel string) *feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.feeds[channel]
+	delete(p.feeds, channel)
+	return f
+}
+
+func (p *peer) openFeeds() []*feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := make([]*feed, 0, len(p.feeds))
+	for _, f := range p.feeds {
+		list = append(list, f)
+	}
+	return list
+}
+
+// recheckSessions stops what sessions are no longer allowed to hear.
+func (a *API) recheckSessions(ctx context.Context) {
+	var g errgroup.Group
+	g.SetLimit(recheckParallel)
+	for s := range a.bayeux.Sessions() {
+		g.Go(func() error {
+			for _, f := range peerOf(s).openFeeds() {
+				f.recheck(ctx)
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the functions return no error
+}
