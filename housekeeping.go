@@ -149,11 +149,10 @@ func (s *Service) trim(ctx context.Context) error {
 
 // syncClock measures by how much the store's clock differs from ours.
 func (s *Service) syncClock(ctx context.Context) error {
-	clock, ok := s.store.(StoreClock)
-	if !ok {
+	if s.timekeeper == nil {
 		return nil
 	}
-	now, err := clock.Now(ctx)
+	now, err := s.timekeeper.Now(ctx)
 	if err != nil {
 		return err
 	}

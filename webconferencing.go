@@ -111,19 +111,21 @@ type Options struct {
 // Service is the one door to calls: every change and every question passes
 // through it, from whichever side it comes.
 type Service struct {
-	store     Store
-	directory Directory
-	opts      Options
-	limits    limits
-	logger    *slog.Logger
-	registry  *Registry
-	calllog   *CallLog
-	clock     *clock
-	node      string // of this start
-	hub       *hub
-	leases    *leases
-	nodes     nodeTable
-	started   time.Time
+	store Store
+	// timekeeper is the store, if it knows the time.
+	timekeeper StoreClock
+	directory  Directory
+	opts       Options
+	limits     limits
+	logger     *slog.Logger
+	registry   *Registry
+	calllog    *CallLog
+	clock      *clock
+	node       string // of this start
+	hub        *hub
+	leases     *leases
+	nodes      nodeTable
+	started    time.Time
 
 	queues    queues
 	callbacks callbackGate
@@ -159,10 +161,9 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		return nil, fmt.Errorf("webconferencing: %w", err)
 	}
 	s := &Service{
-		store: store, directory: directory, opts: o, logger: o.Logger,
+		directory: directory, opts: o, logger: o.Logger,
 		registry: registry, calllog: calllog, clock: newClock(),
 		node:   uuid.NewString(),
-		hub:    newHub(store, o.Logger),
 		leases: &leases{ttl: o.SeatTTL, byCall: make(map[CallID]map[SeatID]*lease)},
 		nodes:  nodeTable{signs: make(map[string]nodeSign), traceless: make(map[string]bool), swept: make(map[string]bool)},
 		queues: queues{byCall: make(map[CallID]*callQueue)},
@@ -173,6 +174,9 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		failures: make(map[string]error),
 		finished: make(chan struct{}),
 	}
+	s.store = safeStore{behind: store, caught: s.logPanic}
+	s.timekeeper, _ = store.(StoreClock)
+	s.hub = newHub(s.store, o.Logger)
 	s.started = s.clock.now()
 	registry.service = s
 	return s, nil

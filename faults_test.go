@@ -1,0 +1,136 @@
+package webconferencing_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	wc "github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/store/faultstore"
+	"github.com/webconferencing/webconferencing/store/memstore"
+)
+
+// script is a life of a call, command by command. Every command may be sent
+// again if its outcome was not clear.
+var script = []struct {
+	name string
+	run  func(ctx context.Context, s *wc.Service) error
+	done func(c *wc.Call) bool // on the stored record
+}{
+	{"create", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.CreateCall(ctx, mary, space("g/p", "product_team", true))
+		if wc.CodeOf(err) == wc.CodeConflict {
+			return nil // the first attempt took place
+		}
+		return err
+	}, func(c *wc.Call) bool { return c.State == wc.StateStarted }},
+	{"join", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.JoinCall(ctx, mary, "g/p")
+		return err
+	}, func(c *wc.Call) bool { return c.Present("mary") }},
+	{"join too", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.JoinCall(ctx, john, "g/p")
+		return err
+	}, func(c *wc.Call) bool { return c.Present("john") }},
+	{"invite", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.SetInvites(ctx, john, "g/p", []wc.Invite{{ID: wc.Everybody}})
+		return err
+	}, func(c *wc.Call) bool { return len(c.Invites) == 1 }},
+	{"leave", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.LeaveCall(ctx, john, "g/p", nil)
+		return err
+	}, func(c *wc.Call) bool { return !c.Present("john") }},
+	{"stop", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.StopCall(ctx, mary, "g/p")
+		return err
+	}, func(c *wc.Call) bool { return c.State == wc.StateStopped }},
+	{"delete", func(ctx context.Context, s *wc.Service) error {
+		_, err := s.DeleteCall(ctx, mary, "g/p")
+		if wc.CodeOf(err) == wc.CodeNotFound {
+			return nil
+		}
+		return err
+	}, func(c *wc.Call) bool { return !c.Removed.IsZero() }},
+}
+
+// Whatever goes wrong at whichever access to the store: what was acknowledged
+// is there, what failed can be sent again, and state and journal agree.
+func TestStoreFaults(t *testing.T) {
+	faults := map[string]faultstore.Fault{
+		"commit fails":             {Method: faultstore.Commit, Err: errBoom},
+		"commit lost, not done":    {Method: faultstore.Commit, Err: wc.ErrOutcomeUnknown},
+		"commit lost, but done":    {Method: faultstore.Commit, Err: wc.ErrOutcomeUnknown, Through: true},
+		"commit panics":            {Method: faultstore.Commit, Panic: "store"},
+		"commit panics after done": {Method: faultstore.Commit, Panic: "store", Through: true},
+		"read fails":               {Method: faultstore.Call, Err: errBoom},
+		"read panics":              {Method: faultstore.Call, Panic: "store"},
+		"value fails":              {Method: faultstore.Value, Err: errBoom},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			for nth := 1; nth <= 16; nth++ {
+				synctest.Test(t, func(t *testing.T) { runScript(t, fault, nth) })
+			}
+		})
+	}
+}
+
+func runScript(t *testing.T, fault faultstore.Fault, nth int) {
+	behind := memstore.New()
+	store := faultstore.New(behind)
+	s, err := wc.New(store, newPeople(), &wc.Options{Providers: []wc.Provider{provider()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault.Nth = nth
+	store.Inject(fault)
+	for _, step := range script {
+		err := guard(func() error { return step.run(t.Context(), s) })
+		if err != nil {
+			var e *wc.Error
+			if !errors.As(err, &e) {
+				t.Errorf("%s at access %d: the error is a %T: %v", step.name, nth, err, err)
+			}
+			if err := step.run(t.Context(), s); err != nil {
+				t.Fatalf("%s again after %v: %v", step.name, e, err)
+			}
+		}
+		c, err := behind.Call(t.Context(), "g/p")
+		if err != nil || !step.done(c) {
+			t.Fatalf("%s at access %d was acknowledged, but the record is %+v, %v", step.name, nth, c, err)
+		}
+		checkJournal(t, behind, c)
+	}
+}
+
+// guard turns a panic into an error: none may come out of a Service.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic came out: %v", v)
+		}
+	}()
+	return f()
+}
+
+// checkJournal makes sure that every version of a call has its events and
+// that there are no others.
+func checkJournal(t *testing.T, store wc.Store, c *wc.Call) {
+	t.Helper()
+	events, err := store.Events(t.Context(), wc.CallTopic(c.ID), 0, 10000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var version uint64
+	for _, e := range events {
+		if e.Version != version && e.Version != version+1 {
+			t.Fatalf("version %d follows %d in the journal", e.Version, version)
+		}
+		version = e.Version
+	}
+	if version != c.Version {
+		t.Fatalf("the journal ends at version %d, the call is at %d", version, c.Version)
+	}
+}
