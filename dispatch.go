@@ -29,6 +29,7 @@ type hub struct {
 
 	mu     sync.Mutex
 	topics map[Topic]map[*Subscription]struct{}
+	begun  bool     // pos is set
 	pos    Position // routed up to here
 }
 
@@ -55,13 +56,9 @@ func (h *hub) announce(Position) {
 
 // run routes events until ctx ends. observe sees every event first.
 func (h *hub) run(ctx context.Context, poll time.Duration, observe func(*Event)) error {
-	end, err := h.store.Commit(ctx, &Change{})
-	if err != nil {
+	if err := h.begin(ctx); err != nil {
 		return err
 	}
-	h.mu.Lock()
-	h.pos = max(h.pos, end)
-	h.mu.Unlock()
 	timer := time.NewTicker(poll)
 	defer timer.Stop()
 	for {
@@ -75,6 +72,28 @@ func (h *hub) run(ctx context.Context, poll time.Duration, observe func(*Event))
 		case <-timer.C:
 		}
 	}
+}
+
+// begin sets the position from which events are routed: the journal's end at
+// the first subscription or at the start, whichever comes first. What is
+// committed between the two must not fall through.
+func (h *hub) begin(ctx context.Context) error {
+	h.mu.Lock()
+	begun := h.begun
+	h.mu.Unlock()
+	if begun {
+		return nil
+	}
+	end, err := h.store.Commit(ctx, &Change{})
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.begun {
+		h.begun, h.pos = true, end
+	}
+	return nil
 }
 
 // catchUp routes everything between the hub's position and the journal's end.
@@ -308,6 +327,9 @@ func (s *Service) Subscribe(ctx context.Context, by Actor, topic Topic, after *P
 		return nil, wrap(op, invalid("deliver", "is missing"))
 	}
 	if err := s.mayRead(ctx, by, topic); err != nil {
+		return nil, wrap(op, err)
+	}
+	if err := s.hub.begin(ctx); err != nil {
 		return nil, wrap(op, err)
 	}
 	sub := &Subscription{
