@@ -1,0 +1,62 @@
+// @ts-check
+/**
+ * The call that a page is in.
+ *
+ * @typedef {import("./types.js").CurrentCall} CurrentCall
+ * @typedef {import("./types.js").Provider} Provider
+ * @typedef {import("./types.js").Call} Call
+ */
+
+/**
+ * A call under way, with what the page does not need to see.
+ *
+ * @typedef {CurrentCall & {
+ *   provider: Provider | null,
+ *   seat: string,
+ *   epoch: number,
+ *   channel: {off: () => void} | null,
+ *   replaces: string,
+ *   launched: boolean,
+ * }} Current
+ */
+
+/** Thrown while something is awaited for a call that has ended meanwhile. */
+export class HungUp extends Error {}
+
+/**
+ * @param {Partial<Current>} members
+ * @returns {Current}
+ */
+export function newCurrent(members) {
+	return {
+		callId: "",
+		phase: "preparing",
+		group: false,
+		title: "",
+		status: "",
+		reason: "",
+		url: "",
+		since: 0,
+		session: null,
+		names: new Map(),
+		provider: null,
+		seat: "",
+		epoch: 0,
+		channel: null,
+		replaces: "",
+		launched: false,
+		...members,
+	};
+}
+
+/**
+ * The other person's name, or the group's.
+ *
+ * @param {Call} call
+ * @param {string} me
+ */
+export function titleOf(call, me) {
+	if (call.owner.group) return call.owner.title || call.title || "";
+	const other = call.participants.find((p) => p.id !== me);
+	return other?.title || other?.id || call.title || "";
+}

@@ -1,0 +1,120 @@
+// @ts-check
+/**
+ * Small helpers that build DOM. Text only ever becomes text nodes, and links
+ * only ever have addresses that can't run anything.
+ */
+
+/**
+ * Makes an element.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | boolean | null | undefined>} [attributes]
+ *   true sets an empty attribute; false, null and undefined none
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function element(tag, attributes = {}, ...children) {
+	const made = document.createElement(tag);
+	for (const [name, value] of Object.entries(attributes)) {
+		if (value === true) made.setAttribute(name, "");
+		else if (typeof value === "string") made.setAttribute(name, value);
+	}
+	made.append(...children);
+	return made;
+}
+
+/** @type {Readonly<Record<string, string>>} outlines on a grid of 24 */
+const outlines = Object.freeze({
+	phone: "M6.6 10.8a15 15 0 0 0 6.6 6.6l2.2-2.2a1 1 0 0 1 1-.25 11.4 11.4 0 0 0 3.6.57 1 1 0 0 1 1 1V20a1 1 0 0 1-1 1A17 17 0 0 1 3 4a1 1 0 0 1 1-1h3.5a1 1 0 0 1 1 1 11.4 11.4 0 0 0 .57 3.6 1 1 0 0 1-.25 1z",
+	hangUp: "M12 9a15 15 0 0 0-4.6.72v3.1a1 1 0 0 1-.56.9 11 11 0 0 0-2.66 1.85 1 1 0 0 1-1.4 0L.3 13.1a1 1 0 0 1 0-1.42 16.9 16.9 0 0 1 23.4 0 1 1 0 0 1 0 1.42l-2.48 2.47a1 1 0 0 1-1.4 0 11 11 0 0 0-2.66-1.85 1 1 0 0 1-.56-.9v-3.1A15 15 0 0 0 12 9z",
+	mic: "M12 14a3 3 0 0 0 3-3V5a3 3 0 1 0-6 0v6a3 3 0 0 0 3 3zm5-3a5 5 0 0 1-10 0H5a7 7 0 0 0 6 6.9V21h2v-3.1A7 7 0 0 0 19 11z",
+	micOff: "M19 11h-2a5 5 0 0 1-.43 2l1.5 1.5A7 7 0 0 0 19 11zm-4 .2V5a3 3 0 0 0-6-.2zM4.3 3 3 4.3l6 6V11a3 3 0 0 0 4.2 2.75l1.65 1.65A5 5 0 0 1 7 11H5a7 7 0 0 0 6 6.9V21h2v-3.1a7 7 0 0 0 3.3-1.2l3.4 3.3 1.3-1.3z",
+	camera: "M17 10.5V7a1 1 0 0 0-1-1H4a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h12a1 1 0 0 0 1-1v-3.5l4 4v-11z",
+	cameraOff: "M21 6.5l-4 4V7a1 1 0 0 0-1-1H9.8L21 17.2zM3.3 2 2 3.3 4.7 6H4a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h12l.6-.2 3.1 3.1 1.3-1.3z",
+	enlarge: "M7 14H5v5h5v-2H7zm-2-4h2V7h3V5H5zm12 7h-3v2h5v-5h-2zM14 5v2h3v3h2V5z",
+	close: "M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4l5.6 5.6L5 17.6 6.4 19l5.6-5.6 5.6 5.6 1.4-1.4-5.6-5.6z",
+});
+
+/**
+ * A decorative picture; the name must be told by something else.
+ *
+ * @param {string} name
+ */
+export function icon(name) {
+	const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+	svg.setAttribute("viewBox", "0 0 24 24");
+	svg.setAttribute("aria-hidden", "true");
+	svg.setAttribute("focusable", "false");
+	const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+	path.setAttribute("d", outlines[name] ?? "");
+	svg.append(path);
+	return svg;
+}
+
+/**
+ * An address that may be linked to or shown as a picture, or null: https, or
+ * from the page's own origin.
+ *
+ * @param {string | null | undefined} address
+ * @returns {string | null}
+ */
+export function safeURL(address) {
+	if (!address) return null;
+	try {
+		const url = new URL(address, document.baseURI);
+		const own = url.origin === location.origin && (url.protocol === "http:" || url.protocol === "https:");
+		return own || url.protocol === "https:" ? url.href : null;
+	} catch {
+		return null;
+	}
+}
+
+/**
+ * A person's picture, or the first letters of the name.
+ *
+ * @param {string} name
+ * @param {string | null | undefined} link
+ */
+export function avatar(name, link) {
+	const letters = name
+		.split(/\s+/)
+		.filter(Boolean)
+		.slice(0, 2)
+		.map((word) => [...word][0])
+		.join("")
+		.toUpperCase();
+	const url = safeURL(link);
+	const box = element("span", { class: "avatar", "aria-hidden": "true" }, letters || "?");
+	if (url) {
+		const image = element("img", { src: url, alt: "" });
+		image.addEventListener("load", () => box.replaceChildren(image));
+	}
+	return box;
+}
+
+/**
+ * Replaces an element's children only if they differ in kind or order, so that
+ * playing videos and the focus stay where they are.
+ *
+ * @param {Element} parent
+ * @param {Node[]} children
+ */
+export function arrange(parent, children) {
+	for (const node of [...parent.childNodes]) {
+		if (!children.includes(node)) node.remove();
+	}
+	children.forEach((child, index) => {
+		if (parent.childNodes[index] !== child) parent.insertBefore(child, parent.childNodes[index] ?? null);
+	});
+}
+
+/**
+ * Sets text only if it changes, since a live region speaks each time.
+ *
+ * @param {Element} target
+ * @param {string} text
+ */
+export function setText(target, text) {
+	if (target.textContent !== text) target.textContent = text;
+}

@@ -1,0 +1,78 @@
+// @ts-check
+/**
+ * Requests to the REST resources.
+ */
+
+/** A failed request or command, in the shape that all of the module throws. */
+export class CallError extends Error {
+	/** @param {{code?: string, message?: string, reason?: string, field?: string}} details */
+	constructor({ code = "SERVER_ERROR", message = "", reason = "", field = "" }) {
+		super(message || code);
+		this.name = "CallError";
+		/** `CLIENT_ERROR`, `NOT_FOUND_ERROR`, `ACCESS_ERROR` or `SERVER_ERROR`. */
+		this.code = code;
+		/** Finer than the code, for example `call_conflict`; may be "". */
+		this.reason = reason;
+		/** The argument at fault; may be "". */
+		this.field = field;
+		this.error = true;
+	}
+}
+
+/**
+ * Makes a CallError of whatever was thrown or answered.
+ *
+ * @param {any} cause
+ * @returns {CallError}
+ */
+export function toCallError(cause) {
+	if (cause instanceof CallError) return cause;
+	const data = cause?.data ?? cause;
+	if (data !== null && typeof data === "object" && typeof data.code === "string" && data.code.endsWith("_ERROR")) {
+		return new CallError({
+			code: data.code,
+			message: String(data.message ?? ""),
+			reason: typeof data.reason === "string" ? data.reason : "",
+			field: typeof data.field === "string" ? data.field : "",
+		});
+	}
+	const code = typeof cause?.code === "string" ? cause.code : "";
+	if (code === "403") return new CallError({ code: "ACCESS_ERROR", message: String(cause.message) });
+	const offline = code === "timeout" || code === "closed" || code === "refused" || cause instanceof TypeError;
+	return new CallError({ code: "SERVER_ERROR", message: String(cause?.message ?? cause), reason: offline ? "offline" : "" });
+}
+
+/**
+ * Fetches JSON.
+ *
+ * @param {string} url
+ * @param {RequestInit} [init]
+ * @returns {Promise<any>}
+ */
+export async function fetchJSON(url, init = {}) {
+	let response;
+	let body;
+	try {
+		response = await fetch(url, {
+			credentials: "same-origin",
+			cache: "no-store",
+			...init,
+			headers: { Accept: "application/json", ...init.headers },
+			signal: AbortSignal.timeout(15_000),
+		});
+		body = await response.json();
+	} catch (error) {
+		const failed = response ? `the server answered ${response.status}` : String(error instanceof Error ? error.message : error);
+		throw new CallError({ code: codeOf(response?.status ?? 0), message: failed, reason: response ? "" : "offline" });
+	}
+	if (response.ok) return body;
+	throw toCallError({ data: { code: codeOf(response.status), ...body } });
+}
+
+/** @param {number} status */
+function codeOf(status) {
+	if (status === 401 || status === 403) return "ACCESS_ERROR";
+	if (status === 404 || status === 410) return "NOT_FOUND_ERROR";
+	if (status >= 400 && status < 500) return "CLIENT_ERROR";
+	return "SERVER_ERROR";
+}

@@ -1,0 +1,416 @@
+/** Types of the public API of the browser module. */
+
+export type CallState = "started" | "stopped" | "paused" | null;
+export type OwnerType = "user" | "space" | "space_event" | "chat_room";
+export type StopReason = "ended" | "declined" | "missed" | "cancelled" | "busy" | "replaced" | "expired";
+
+export interface User {
+	id: string;
+	title: string;
+	firstName?: string | null;
+	lastName?: string | null;
+	type: "user" | "guest" | "participant";
+	group: false;
+	avatarLink?: string | null;
+	profileLink?: string | null;
+	imAccounts?: Record<string, { type: string; id: string }[]> | null;
+	/** Inside a call: whether the user is in it. */
+	state?: "joined" | "leaved" | null;
+	/** Inside a call: the device that joined last. */
+	clientId?: string | null;
+	/** Inside a call: what became of ringing the user. */
+	ring?: "ringing" | "answered" | "declined" | "missed" | null;
+}
+
+export interface Group {
+	id: string;
+	title: string;
+	type: "space" | "space_event" | "chat_room";
+	group: true;
+	avatarLink?: string | null;
+	profileLink?: string | null;
+	/** The group's present call. */
+	callId?: string | null;
+	groupId?: string | null;
+	members: Record<string, User>;
+}
+
+export interface Call {
+	id: string;
+	title?: string | null;
+	owner: User | Group;
+	providerType: string;
+	state: CallState;
+	lastDate?: string | null;
+	startDate?: string | null;
+	endDate?: string | null;
+	inviteId?: string | null;
+	participants: User[];
+	origins?: { id: string; type: "user" | "space" }[];
+	/** Number of the run, and of the change of the record. */
+	epoch?: number;
+	version?: number;
+	/** Why the last run ended. */
+	reason?: StopReason | "" | null;
+	ringUntil?: string | null;
+	starter?: string | null;
+	/** In the answer to joining: this device's seat, and what the provider grants. */
+	seat?: string;
+	grant?: Grant | null;
+}
+
+/** What a provider hands out to somebody who joins. */
+export interface Grant {
+	url?: string;
+	token?: string;
+	settings?: Record<string, any>;
+	expires?: string | null;
+}
+
+/** What makes a call; ids of participants and spaces as arrays. */
+export interface CallInfo {
+	owner: string;
+	ownerType: OwnerType;
+	provider: string;
+	title?: string;
+	participants?: string[];
+	spaces?: string[];
+	start?: boolean;
+	startDate?: string;
+	endDate?: string;
+}
+
+export interface ProviderConfig {
+	type: string;
+	title: string;
+	description?: string;
+	active: boolean;
+	logEnabled?: boolean;
+	/** Address of the connector's module, relative to the client's assets. */
+	module?: string | null;
+	supportedTypes?: string[];
+	groups?: boolean;
+}
+
+/** What a page needs to start the client: the answer of GET /context. */
+export interface Context {
+	containerName?: string | null;
+	spaceId?: string | null;
+	roomTitle?: string | null;
+	cometdPath?: string | null;
+	cometdToken?: string | null;
+	providersConfig?: ProviderConfig[];
+	messages?: Record<string, string>;
+}
+
+/** An event of a user's channel. */
+export interface UserEvent {
+	eventType: "call_state" | "call_joined" | "call_leaved" | "call_declined" | "call_missed" | "call_updated" | "call_device_leaved" | (string & {});
+	callId: string;
+	providerType?: string;
+	callState?: CallState;
+	owner?: { id: string; type: OwnerType };
+	part?: { id: string };
+	epoch?: number;
+	version?: number;
+	time?: string;
+	clientId?: string;
+	title?: string;
+	reason?: StopReason | "";
+	cause?: string;
+	actor?: string;
+}
+
+/** Whom a button calls. */
+export interface ButtonContext {
+	currentUser: User;
+	userId?: string;
+	spaceId?: string;
+	roomId?: string;
+	roomTitle?: string;
+	roomName?: string;
+	isUser: boolean;
+	isGroup: boolean;
+	isSpace: boolean;
+	isSpaceEvent: boolean;
+	isRoom: boolean;
+	isIOS: boolean;
+	isAndroid: boolean;
+	isWindowsMobile: boolean;
+	/** The user or group itself. */
+	details(): Promise<User | Group>;
+}
+
+/** A connector's browser side. Only the first four members are required. */
+export interface Provider {
+	getType(): string;
+	getSupportedTypes(): string[];
+	getTitle(): string;
+	callButton(context: ButtonContext): Promise<HTMLElement>;
+	init?(context: ButtonContext): Promise<void> | void;
+	configure?(config: ProviderConfig): void;
+	showSettings?(): void;
+	getCallId?(context: ButtonContext): Promise<string> | string;
+	getCallUrl?(id: string): string;
+	findCallId?(link: string): string | null;
+	/** Whether it can hold calls of groups. Defaults to true. */
+	supportsGroups?(): boolean;
+	/**
+	 * Begins the media part of a call on this device. Without it the page shows
+	 * a link to the grant's URL instead.
+	 */
+	openSession?(options: SessionOptions): Promise<MediaSession> | MediaSession;
+}
+
+export interface SessionOptions {
+	callId: string;
+	user: User;
+	clientId: string;
+	/** The device that this one takes the place of, after a reload. */
+	replaces?: string;
+	muted?: boolean;
+	cameraOff?: boolean;
+	/** Sends to the other devices in the call. */
+	send(data: Record<string, any>): Promise<void>;
+	log: Log;
+}
+
+/** A remote device in a call. */
+export interface RemoteParty {
+	clientId: string;
+	userId: string;
+	stream: MediaStream | null;
+	state: "connecting" | "connected" | "reconnecting";
+	muted: boolean;
+	cameraOff: boolean;
+}
+
+/** What became of asking for camera and microphone. */
+export type MediaProblem = "" | "denied" | "missing" | "busy" | "insecure";
+
+/**
+ * The media of one call on this device. It dispatches `change` whenever one of
+ * its properties changed.
+ */
+export interface MediaSession extends EventTarget {
+	readonly local: MediaStream | null;
+	readonly remotes: RemoteParty[];
+	readonly muted: boolean;
+	readonly cameraOff: boolean;
+	readonly hasAudio: boolean;
+	readonly hasVideo: boolean;
+	readonly problem: MediaProblem;
+	/** Asks for camera and microphone; never rejects, see problem. */
+	acquire(): Promise<void>;
+	/** Begins to talk to the others; the device has joined. */
+	start(call: Call): Promise<void>;
+	setMuted(muted: boolean): void;
+	setCameraOff(off: boolean): void;
+	/** A message of another device in the call. */
+	receive(data: any): void;
+	/** A user, or one device, has left the call. */
+	dropParty(userId: string, clientId?: string): void;
+	/** The network changed or the signalling connection is back. */
+	refresh(): void;
+	close(): void;
+}
+
+export interface Log {
+	prefix(text: string): Log;
+	trace(message: any, error?: any): void;
+	debug(message: any, error?: any): void;
+	info(message: any, error?: any): void;
+	warn(message: any, error?: any): void;
+	error(message: any, error?: any): void;
+	/** Logs an error and shows it with a reference that finds it in the server's log. */
+	showError(title: string, text: string, error?: any): void;
+	/** `user-client-timestamp` of the last message. */
+	lastMessageRef(): string;
+}
+
+export interface CallError {
+	code: string;
+	message: string;
+	error: true;
+	reason?: string;
+	field?: string;
+}
+
+export interface Off {
+	off(): void;
+}
+
+export interface WebConferencingOptions {
+	/** The signed-in user, or the id. */
+	user: User | string;
+	/** Fetched from the server when absent. */
+	context?: Context;
+	/** Where REST is mounted. Defaults to `/portal/rest/webconferencing`. */
+	baseUrl?: string;
+	/** Where user status is mounted. Defaults to `/portal/rest/state/status`. */
+	statusUrl?: string;
+	/** Where Bayeux is mounted. Defaults to the context's, or `/cometd/cometd`. */
+	cometdUrl?: string;
+	/** Where the client's assets are mounted. Defaults to where this module is from. */
+	assetsUrl?: string;
+	/** Language of texts. Defaults to that of the document. */
+	lang?: string;
+}
+
+export interface WebConferencing {
+	/** Unique for this page load. */
+	readonly clientId: string;
+	/** Present state of the connection to the server. */
+	readonly connection: "connecting" | "connected" | "offline" | "refused" | "suspended" | "closed";
+	/** Dispatches `connection`, `providers` and `notice`. */
+	readonly events: EventTarget;
+
+	init(user?: User | string, context?: Context): Promise<void>;
+	update(context?: Partial<Context>): void;
+	close(): void;
+
+	getUser(): User;
+	getContext(): Context;
+	getCurrentSpaceId(): string | null;
+	getCurrentRoomTitle(): string | null;
+	getBaseUrl(): string;
+	getAssetsUrl(): string;
+
+	addProvider(provider: Provider): void;
+	findProvider(type: string): Provider | undefined;
+	/** Waits up to ten seconds for the provider to be added. */
+	getProvider(type: string): Promise<Provider>;
+	getProviders(): Provider[];
+	getAllProviders(): Provider[];
+	getProvidersConfig(force?: boolean): Promise<ProviderConfig[]>;
+	getProviderConfig(type: string): Promise<ProviderConfig>;
+	postProviderConfig(type: string, active: boolean): Promise<ProviderConfig>;
+	getProviderSettings(type: string): Promise<Record<string, any>>;
+
+	getCall(id: string): Promise<Call>;
+	addCall(id: string, info: CallInfo): Promise<Call>;
+	updateCall(id: string, stateOrInfo: string | Partial<CallInfo>): Promise<Call>;
+	updateUserCall(id: string, state: "joined" | "leaved", fence?: { seat?: string; epoch?: number }): Promise<Call>;
+	updateParticipants(id: string, participants: string[]): Promise<Call>;
+	updateInvites(id: string, invites: { id: string; type: "user" | "group" }[]): Promise<Call>;
+	checkInvite(id: string, inviteId: string): Promise<{ allowed: boolean }>;
+	addGuest(id: string, guestId: string): Promise<Call>;
+	heartbeat(id: string, epoch: number, seat: string): Promise<void>;
+	deleteCall(id: string): Promise<Call>;
+	findIdentities(name: string): Promise<{ id: string; displayName: string; type: "user" | "group"; avatarUrl?: string }[]>;
+	findCallId(link: string, provider: Provider): string | null;
+	getUserGroupCalls(): Promise<{ id: string; state: CallState }[]>;
+
+	getUserInfo(id: string): Promise<User>;
+	getSpaceInfo(id: string): Promise<Group>;
+	getRoomInfo(id: string, title?: string, members?: string[]): Promise<Group>;
+	getUserStatus(id: string): Promise<{ userId: string; status: string }>;
+
+	onUserUpdate(userId: string, onUpdate: (event: UserEvent, position: number | null) => void, onError?: (error: Error) => void, onReady?: () => void, options?: { after?: number; onReset?: () => void }): Off & { ready: Promise<void> };
+	onCallUpdate(callId: string, onUpdate: (data: any) => void, onError?: (error: Error) => void, onReady?: () => void): Off & { ready: Promise<void> };
+	toCallUpdate(callId: string, data: Record<string, any>): Promise<void>;
+
+	createUserContext(userId: string): ButtonContext;
+	createSpaceContext(spaceId: string): ButtonContext;
+	createSpaceEventContext(spaceId: string, participants?: string[], spaces?: string[]): ButtonContext;
+	createChatContext(roomId: string, roomTitle?: string, members?: string[]): ButtonContext;
+
+	imAccount(user: User, type: string): { type: string; id: string } | null;
+	message(key: string, values?: Record<string, string>): string;
+	errorText(error: any): string;
+	getLog(provider?: string): Log;
+	loadStyle(url: string): void;
+	showCallPopup(url: string, name: string): Window | null;
+	showCallWindow(url: string, name: string): Window | null;
+	showInfo(title: string, text: string): void;
+	showWarn(title: string, text: string): void;
+	showError(title: string, text: string): void;
+	showConfirm(title: string, text: string): Promise<boolean>;
+	noticeInfo(text: string): void;
+	noticeWarn(text: string): void;
+	noticeError(text: string): void;
+}
+
+/** Detail of a `notice` event. */
+export interface Notice {
+	level: "info" | "warn" | "error";
+	title: string;
+	text: string;
+	/** Stays until it is closed. */
+	modal: boolean;
+}
+
+/** Whom to call. */
+export interface CallTarget {
+	user?: string;
+	space?: string;
+	room?: string;
+	roomTitle?: string;
+	/** Type of the provider. Defaults to the first one that fits. */
+	provider?: string;
+}
+
+/** A call that rings on this page. */
+export interface IncomingCall {
+	callId: string;
+	callerId: string;
+	callerName: string;
+	avatarLink: string | null;
+	/** Name of the group, "" in a call between two. */
+	groupTitle: string;
+	/** Whether this tab is the one that sounds. */
+	sounding: boolean;
+}
+
+/** The call that this page is in, rings out for, or has just ended. */
+export interface CurrentCall {
+	callId: string;
+	phase: "preparing" | "ringing" | "joining" | "active" | "ended";
+	group: boolean;
+	/** The other person or the group. */
+	title: string;
+	/** What to tell the user now. */
+	status: string;
+	reason: string;
+	/** Link to the call, for providers that do not run inside the page. */
+	url: string;
+	since: number;
+	session: MediaSession | null;
+	/** Names of participants by id. */
+	names: Map<string, string>;
+}
+
+/** The call controller. Dispatches `change`. */
+export interface Calls extends EventTarget {
+	readonly current: CurrentCall | null;
+	readonly incoming: IncomingCall[];
+	start(target: CallTarget): Promise<void>;
+	join(callId: string): Promise<void>;
+	accept(callId: string): Promise<void>;
+	decline(callId: string): Promise<void>;
+	hangUp(): Promise<void>;
+	setMuted(muted: boolean): void;
+	setCameraOff(off: boolean): void;
+	/** Asks for camera and microphone again. */
+	retryMedia(): Promise<void>;
+	/** The group's running call, "" if none; kept up to date, see `change`. */
+	groupCall(target: CallTarget): string;
+	close(): void;
+}
+
+/** Options of `start` in index.js. */
+export interface StartOptions extends WebConferencingOptions {
+	/**
+	 * Addresses of connector modules, relative to the client's assets. Defaults
+	 * to those of the active providers.
+	 */
+	connectors?: string[];
+}
+
+/** What `start` in index.js has started. */
+export interface Started {
+	wc: WebConferencing;
+	calls: Calls;
+	/** Ends calls, connections and elements' content. */
+	close(): void;
+}
