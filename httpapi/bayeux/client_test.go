@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -56,29 +58,91 @@ func decode(t testing.TB, body []byte) []*message {
 	return list
 }
 
-// site is a server under test.
+// site is a server under test, reached over connections in memory, so that
+// tests can run in a synctest bubble.
 type site struct {
 	*bayeux.Server
-	http *httptest.Server
+	url       string
+	listener  *memListener
+	transport *http.Transport
+	closed    sync.Once
 }
 
+// memListener hands out connections that are pipes.
+type memListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (l *memListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *memListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *memListener) Addr() net.Addr { return memAddr{} }
+
+func (l *memListener) dial(ctx context.Context) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case l.conns <- theirs:
+		return ours, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+type memAddr struct{}
+
+func (memAddr) Network() string { return "memory" }
+func (memAddr) String() string  { return "192.0.2.1:1234" }
+
 func newSite(t testing.TB, o *bayeux.Options) *site {
+	t.Helper()
+	return wrappedSite(t, o, func(h http.Handler) http.Handler { return h })
+}
+
+func wrappedSite(t testing.TB, o *bayeux.Options, wrap func(http.Handler) http.Handler) *site {
 	t.Helper()
 	server, err := bayeux.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := httptest.NewServer(server)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	l := &memListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	web := &http.Server{Handler: wrap(server), ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = web.Serve(l) }()
+	s := &site{Server: server, url: "http://portal.example", listener: l}
+	s.transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.dial(ctx) }}
+	t.Cleanup(func() { s.close(t); _ = web.Close(); <-served })
+	return s
+}
+
+// close shuts the server down and waits for it.
+func (s *site) close(t testing.TB) {
+	s.closed.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := server.Shutdown(ctx); err != nil {
+		if err := s.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
-		web.Close()
+		s.transport.CloseIdleConnections()
 	})
-	return &site{server, web}
 }
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, f func(t *testing.T)) { synctest.Test(t, f) }
 
 // client is a raw Bayeux client over either transport.
 type client interface {
@@ -94,10 +158,13 @@ type client interface {
 
 var transports = []string{"long-polling", "websocket"}
 
-// onBoth runs a test on each transport.
+// onBoth runs a test on each transport, in virtual time.
 func onBoth(t *testing.T, f func(t *testing.T, transport string)) {
+	t.Helper()
 	for _, transport := range transports {
-		t.Run(transport, func(t *testing.T) { f(t, transport) })
+		t.Run(transport, func(t *testing.T) {
+			bubble(t, func(t *testing.T) { f(t, transport) })
+		})
 	}
 }
 
@@ -161,9 +228,7 @@ func (s *site) poller(t testing.TB) *poller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &poller{site: s, http: &http.Client{Jar: jar, Transport: transport}}
+	return &poller{site: s, http: &http.Client{Jar: jar, Transport: s.transport}}
 }
 
 func (p *poller) id() string      { return p.client }
@@ -171,7 +236,7 @@ func (p *poller) setID(id string) { p.client = id }
 func (p *poller) kind() string    { return "long-polling" }
 
 func (p *poller) post(ctx context.Context, body string) (int, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.site.http.URL+"/cometd", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.site.url+"/cometd", strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -224,7 +289,7 @@ type socketClient struct {
 
 func (s *site) socket(t testing.TB, header http.Header) *socketClient {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), s.http.URL+"/cometd", &websocket.DialOptions{HTTPHeader: header})
+	conn, _, err := websocket.Dial(t.Context(), s.url+"/cometd", &websocket.DialOptions{HTTPHeader: header, HTTPClient: &http.Client{Transport: s.transport}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +304,7 @@ func (c *socketClient) kind() string    { return "websocket" }
 
 func (c *socketClient) read(t testing.TB) []*message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, text, err := c.conn.Read(ctx)
 	if err != nil {
@@ -297,3 +362,19 @@ func compact(t testing.TB, raw []byte) string {
 }
 
 var _ fmt.Stringer = (*message)(nil)
+
+// closeCode waits for the end of the connection and returns its close code, -1
+// if there was none.
+func (c *socketClient) closeCode(t testing.TB) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		if _, _, err := c.conn.Read(ctx); err != nil {
+			if ctx.Err() != nil {
+				t.Fatal("the connection stays open")
+			}
+			return int(websocket.CloseStatus(err))
+		}
+	}
+}
