@@ -98,12 +98,12 @@ func TestSubscribe(t *testing.T) {
 	item(t, "68 and 85 errors", refuse, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		for message, want := range map[string]string{
-			`{"channel":"/meta/subscribe"`:                              "403::subscription_missing",
-			`{"channel":"/meta/subscribe","subscription":7`:             "403::subscription_invalid",
-			`{"channel":"/meta/subscribe","subscription":["/a",7]`:      "403::subscription_invalid",
-			`{"channel":"/meta/subscribe","subscription":"/a/*/b"`:      "403::subscription_invalid",
-			`{"channel":"/meta/subscribe","subscription":"/a?"`:         "403::subscription_invalid",
-			`{"channel":"/meta/subscribe","subscription":"/nocreate/a"`: "403:why_not:create_denied",
+			`{"channel":"/meta/subscribe"`:                               "403::subscription_missing",
+			`{"channel":"/meta/subscribe","subscription":7`:              "403::subscription_invalid",
+			`{"channel":"/meta/subscribe","subscription":["/a",7]`:       "403::subscription_invalid",
+			`{"channel":"/meta/subscribe","subscription":"/a/*/b"`:       "403::subscription_invalid",
+			`{"channel":"/meta/subscribe","subscription":"/a?"`:          "403::subscription_invalid",
+			`{"channel":"/meta/subscribe","subscription":"/nocreate/a"`:  "403:why_not:create_denied",
 			`{"channel":"/meta/subscribe","subscription":"/nosubscribe"`: "403:" + policy + ":subscribe_denied",
 			`{"channel":"/meta/subscribe","subscription":"/panic"`:       "500::internal",
 			`{"channel":"/meta/unsubscribe"`:                             "403::subscription_missing",
@@ -353,7 +353,9 @@ func TestFilters(t *testing.T) {
 	rules := &bayeux.Options{Channels: []bayeux.ChannelRule{
 		{Pattern: "/markup", Filters: []bayeux.DataFilter{bayeux.NoMarkup()}},
 		{Pattern: "/script", Filters: []bayeux.DataFilter{bayeux.NoScripts()}},
-		{Pattern: "/drop", Filters: []bayeux.DataFilter{func(context.Context, *bayeux.Session, string, json.RawMessage) (json.RawMessage, error) { return nil, nil }}},
+		{Pattern: "/drop", Filters: []bayeux.DataFilter{func(context.Context, *bayeux.Session, string, json.RawMessage) (json.RawMessage, error) {
+			return nil, nil
+		}}},
 		{Pattern: "/broken", Filters: []bayeux.DataFilter{func(context.Context, *bayeux.Session, string, json.RawMessage) (json.RawMessage, error) {
 			return json.RawMessage(`{`), nil
 		}}},
@@ -380,12 +382,15 @@ func TestFilters(t *testing.T) {
 func TestRemoteCalls(t *testing.T) {
 	item(t, "170 to 176 answers", nil, func(t *testing.T, s *site, transport string) {
 		answers := map[string]bayeux.ServiceHandler{
-			"/service/echo":    func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) { _ = r.Reply(r.Data) },
-			"/service/null":    func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) { _ = r.Reply(nil) },
-			"/service/fail":    func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) { _ = r.Fail(json.RawMessage(`"no"`)) },
-			"/service/silent":  func(context.Context, *bayeux.Session, *bayeux.Request) {},
-			"/service/panic":   func(context.Context, *bayeux.Session, *bayeux.Request) { panic("secret") },
-			"/service/forever": func(ctx context.Context, _ *bayeux.Session, _ *bayeux.Request) { <-ctx.Done(); time.Sleep(9 * time.Second) },
+			"/service/echo":   func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) { _ = r.Reply(r.Data) },
+			"/service/null":   func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) { _ = r.Reply(nil) },
+			"/service/fail":   func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) { _ = r.Fail(json.RawMessage(`"no"`)) },
+			"/service/silent": func(context.Context, *bayeux.Session, *bayeux.Request) {},
+			"/service/panic":  func(context.Context, *bayeux.Session, *bayeux.Request) { panic("secret") },
+			"/service/forever": func(ctx context.Context, _ *bayeux.Session, _ *bayeux.Request) {
+				<-ctx.Done()
+				time.Sleep(9 * time.Second)
+			},
 			"/service/twice": func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) {
 				_ = r.Reply(json.RawMessage(`1`))
 				if err := r.Reply(json.RawMessage(`2`)); !errors.Is(err, bayeux.ErrAnswered) {

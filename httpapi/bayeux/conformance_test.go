@@ -217,8 +217,8 @@ func TestHandshake(t *testing.T) {
 		for fields, want := range map[string]string{
 			`"version":"99.0","minimumVersion":"99.0","supportedConnectionTypes":["websocket","long-polling"]`: "300::version_mismatch",
 			`"version":"0.9"`: "300::version_mismatch",
-			`"version":"1.0","supportedConnectionTypes":["carrier-pigeon"]`:                           "301::connection_types_not_supported",
-			`"version":"1.0","supportedConnectionTypes":7`:                                            "301::connection_types_not_supported",
+			`"version":"1.0","supportedConnectionTypes":["carrier-pigeon"]`:                          "301::connection_types_not_supported",
+			`"version":"1.0","supportedConnectionTypes":7`:                                           "301::connection_types_not_supported",
 			`"version":"1.0","minimumVersion":"0.9","supportedConnectionTypes":["x","long-polling"]`: "",
 			`"version":"1.0"`: "",
 		} {
