@@ -1,0 +1,228 @@
+// Command portal is a small portal with video calls: people, spaces, chat
+// rooms and an administration page. It shows in a handful of files how a Go
+// program embeds the webconferencing library:
+//
+//   - main.go wires everything together and shuts it down in order,
+//   - directory.go tells the library who the people and groups are,
+//   - auth.go signs people in and tells the library who makes a request,
+//   - pages.go renders the pages; templates/ and static/ are what they look like.
+//
+// Run it with
+//
+//	go run ./examples/portal
+//
+// and open the URL that it prints in two browsers, signed in as two users.
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lmittmann/tint"
+
+	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/connector/webrtc"
+	"github.com/webconferencing/webconferencing/httpapi"
+	"github.com/webconferencing/webconferencing/store/boltstore"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "portal:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		os.Exit(1)
+	}
+}
+
+// config is what the command line decides.
+type config struct {
+	addr     string
+	data     string
+	logLevel slog.Level
+	ring     time.Duration
+}
+
+func parseFlags(args []string, stderr io.Writer) (config, error) {
+	var c config
+	flags := flag.NewFlagSet("portal", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&c.addr, "addr", "127.0.0.1:8080", "host:port to listen on")
+	flags.StringVar(&c.data, "data", "", "`folder` for calls and keys (default: a folder in the user's cache)")
+	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	flags.DurationVar(&c.ring, "ring", 45*time.Second, "how long a call rings")
+	if err := flags.Parse(args); err != nil {
+		return config{}, err
+	}
+	if flags.NArg() > 0 {
+		return config{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if c.data == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return config{}, fmt.Errorf("no folder for the data, please give one with -data: %w", err)
+		}
+		c.data = filepath.Join(cache, "webconferencing-portal")
+	}
+	return c, nil
+}
+
+// run is the portal from start to end; it returns when ctx is done and
+// everything has been shut down.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	cfg, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(tint.NewTextHandler(stderr, &tint.Options{Level: cfg.logLevel, TimeFormat: time.TimeOnly}))
+
+	listener, err := net.Listen("tcp", cfg.addr)
+	if err != nil {
+		return fmt.Errorf("can't listen: %w", err)
+	}
+	defer listener.Close() // for the early returns; the server closes it otherwise
+
+	if err := os.MkdirAll(cfg.data, 0o700); err != nil {
+		return fmt.Errorf("can't create the data folder: %w", err)
+	}
+	store, err := boltstore.Open(filepath.Join(cfg.data, "calls.db"), &boltstore.Options{Logger: logger})
+	if errors.Is(err, boltstore.ErrLocked) {
+		return fmt.Errorf("another portal is running on the data in %s", cfg.data)
+	}
+	if err != nil {
+		return fmt.Errorf("can't open the data: %w", err)
+	}
+	// The store is closed last: until then somebody may still write to it.
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	key, err := loadKey(filepath.Join(cfg.data, "session.key"))
+	if err != nil {
+		return err
+	}
+	people := newDirectory()
+	auth := newAuth(people, key)
+
+	svc, api, err := newCalls(store, people, auth, key, cfg, logger)
+	if err != nil {
+		return err
+	}
+	pages, err := newPages(people, auth, svc, logger)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:           routes(api, pages),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+	printBanner(stdout, listener.Addr(), people, cfg.data)
+	return serve(ctx, server, listener, svc, api)
+}
+
+// newCalls is the part that your own portal needs too: a provider, the
+// service, and the HTTP handlers in front of it.
+func newCalls(store webconferencing.Store, people *directory, auth *auth, key []byte, cfg config, logger *slog.Logger) (*webconferencing.Service, *httpapi.API, error) {
+	// Within one network calls work without any server for the media. Across
+	// networks, give the provider STUN and TURN servers.
+	calls, err := webrtc.New(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	svc, err := webconferencing.New(store, people, &webconferencing.Options{
+		Providers:   []webconferencing.Provider{calls},
+		RingTimeout: cfg.ring,
+		Logger:      logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	// Old clients sign in to the message channel with a token. A key that
+	// outlives the process keeps the tokens of open pages good after a
+	// restart; it is derived, so that a token is never a session cookie.
+	tokenKey, err := hkdf.Key(sha256.New, key, nil, "webconferencing tokens", 32)
+	if err != nil {
+		return nil, nil, err
+	}
+	api, err := httpapi.New(svc, auth, &httpapi.Options{
+		TokenKey:      tokenKey,
+		AcceptToken:   auth.acceptToken,
+		ContainerName: "portal",
+		Logger:        logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return svc, api, nil
+}
+
+// routes puts the library's handlers where existing clients expect them, and
+// the portal's own pages beside them.
+func routes(api *httpapi.API, pages http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/portal/rest/webconferencing/", http.StripPrefix("/portal/rest/webconferencing", api.REST()))
+	mux.Handle("/portal/rest/state/status/", http.StripPrefix("/portal/rest/state/status", api.UserStatus()))
+	mux.Handle("/cometd/", api.Bayeux())
+	mux.Handle("/webconferencing/", http.StripPrefix("/webconferencing", api.Client()))
+	mux.Handle("/", pages)
+	return mux
+}
+
+// serve runs the portal until ctx is done or a part of it fails, and then
+// stops the parts in the order in which they depend on each other.
+func serve(ctx context.Context, server *http.Server, listener net.Listener, svc *webconferencing.Service, api *httpapi.API) error {
+	// The parts live until they are shut down: a signal must not end the
+	// service while requests are still being answered.
+	life := context.WithoutCancel(ctx)
+	failed := make(chan error, 3)
+	go func() { failed <- svc.Run(life) }()
+	go func() { failed <- api.Run(life) }()
+	go func() { failed <- server.Serve(listener) }()
+
+	var errs []error
+	running := 3
+	select {
+	case err := <-failed:
+		running--
+		errs = append(errs, fmt.Errorf("stopped unexpectedly: %w", err))
+	case <-ctx.Done():
+	}
+
+	ctx, cancel := context.WithTimeout(life, 15*time.Second)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- server.Shutdown(ctx) }() // accepts no more, waits for the running requests
+	errs = append(errs, api.Shutdown(ctx))         // answers the requests that wait for events
+	errs = append(errs, <-closed, svc.Shutdown(ctx))
+	for ; running > 0; running-- {
+		if err := <-failed; err != nil && !errors.Is(err, http.ErrServerClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func printBanner(w io.Writer, addr net.Addr, people *directory, data string) {
+	fmt.Fprintf(w, "Portal:   http://%s/\n", addr)
+	fmt.Fprintf(w, "Users:    %s (password %q)\n", strings.Join(people.logins(), ", "), demoPassword)
+	fmt.Fprintf(w, "Data in:  %s\n", data)
+}
