@@ -112,8 +112,10 @@ type Options struct {
 
 	// Bayeux tunes the Bayeux server: its limits, timings, cookie and
 	// transports. The hooks, DenyWildcards and AllowedOrigins are set by this
-	// package. Defaults to the defaults of package bayeux with a channel
-	// length that fits call ids and one remote call of a session at a time.
+	// package, and Timeout, MaxTimeout and PingEvery must not exceed 20 s.
+	// Defaults to the defaults of package bayeux with channel names that fit
+	// call ids, one remote call of a session at a time, connects that are held
+	// for 20 s and a ping every 10 s.
 	Bayeux *bayeux.Options
 
 	// Logger gets what an operator should know. Defaults to discarding.

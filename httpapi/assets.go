@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/httpapi/webclient"
 )
 
 // maxAssets bounds what one file system of assets may hold, since all of it is
@@ -46,7 +46,7 @@ type module struct {
 }
 
 func loadAssets(providers *webconferencing.Registry) (*assets, error) {
-	files, err := indexAssets(embed.FS{})
+	files, err := indexAssets(webclient.Files)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: client assets: %w", err)
 	}

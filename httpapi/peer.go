@@ -100,7 +100,17 @@ func (p *peer) heard() time.Time {
 }
 
 // quicken implements connection.
-func (p *peer) quicken(bool) {
+func (p *peer) quicken(on bool) {
+	p.mu.Lock()
+	s := p.session
+	p.mu.Unlock()
+	switch {
+	case s == nil:
+	case on:
+		s.SetTimeout(evidenceEvery)
+	default:
+		s.SetTimeout(0)
+	}
 }
 
 func (p *peer) put(channel string, f *feed) {

@@ -182,10 +182,13 @@ func viewGroup(g *webconferencing.Group, call webconferencing.CallID, users map[
 	return v
 }
 
-// viewFullGroup looks up the group's call and members.
+// viewFullGroup looks up the group's call and members. A room that only the
+// request knows has no call.
 func (a *API) viewFullGroup(ctx context.Context, by webconferencing.Actor, g *webconferencing.Group) (groupView, error) {
 	call, err := a.svc.GroupCall(ctx, by, g.Ref)
-	if err != nil && webconferencing.CodeOf(err) != webconferencing.CodeNotFound {
+	switch webconferencing.CodeOf(err) {
+	case "", webconferencing.CodeNotFound, webconferencing.CodeDenied:
+	default:
 		return groupView{}, err
 	}
 	return viewGroup(g, call, a.svc.Users(ctx, g.Members)), nil

@@ -136,6 +136,7 @@ type world struct {
 	api   *httpapi.API
 	auth  *authenticator
 	pipes *pipes
+	spec  *description
 	stop  func()
 }
 
@@ -203,6 +204,9 @@ func newWorldWith(t *testing.T, opts *httpapi.Options, svcOpts *webconferencing.
 		t.Fatal(err)
 	}
 	w.start()
+	if w.spec, err = loadDescription(w.rest("", "GET", "openapi.json", nil).raw); err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 
@@ -297,11 +301,17 @@ type answer struct {
 
 func (a answer) String() string { return fmt.Sprintf("%d %s", a.StatusCode, a.raw) }
 
-// rest sends a request to the REST resources. A body that is not a string
-// becomes JSON.
+// rest sends a request to the REST resources and holds the answer against
+// their description. A body that is not a string becomes JSON.
 func (w *world) rest(user, method, path string, body any, headers ...string) answer {
 	w.t.Helper()
-	return w.send(user, method, restPath+"/"+path, body, headers...)
+	a := w.send(user, method, restPath+"/"+path, body, headers...)
+	if w.spec != nil {
+		if err := w.spec.check(method, path, a); err != nil {
+			w.t.Error(err)
+		}
+	}
+	return a
 }
 
 func (w *world) send(user, method, path string, body any, headers ...string) answer {

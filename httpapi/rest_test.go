@@ -1,0 +1,455 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/httpapi"
+)
+
+// unlimited keeps rate limits out of tests that are about something else.
+func unlimited() *httpapi.Options { return &httpapi.Options{RESTRate: httpapi.Unlimited()} }
+
+type object = map[string]any
+
+func teamCall(id string) object {
+	return object{"id": id, "owner": "product_team", "ownerType": "space", "provider": "rtc", "title": "Team", "start": true}
+}
+
+// TestEveryRoute sends a good request to each route; the helper holds every
+// answer against the description.
+func TestEveryRoute(t *testing.T) {
+	w := newWorld(t, unlimited())
+	invite := ""
+	seat := ""
+	var epoch float64
+	mary := []string{"X-Client-Id", "m1"}
+	for _, step := range []struct {
+		user, method, path string
+		body               func() any
+		check              func(a answer) any // wrong if it is not true
+	}{
+		{"", "GET", "openapi.json", nil, func(a answer) any { return a.body["openapi"] == "3.1.0" }},
+		{"mary", "GET", "context?name=mary&spaceId=s&roomTitle=R&lang=fr-CA", nil, func(a answer) any {
+			messages := a.body["messages"].(object)
+			configs := a.body["providersConfig"].([]any)
+			return a.body["containerName"] == "portal" && a.body["cometdPath"] == "/cometd/cometd" && a.body["spaceId"] == "s" &&
+				a.body["roomTitle"] == "R" && messages["webconferencing.cancel"] == "Annuler" && len(configs) == 3 &&
+				configs[0].(object)["description"] == "Appels" && configs[0].(object)["module"] == "connector/rtc/main.js" &&
+				a.body["cometdToken"] != ""
+		}},
+		{"mary", "GET", "user/john", nil, func(a answer) any {
+			im := a.body["imAccounts"].(object)["skype"].([]any)[0].(object)
+			return a.body["title"] == "John Smith" && a.body["firstName"] == "John" && a.body["type"] == "user" && im["id"] == "john.s"
+		}},
+		{"mary", "GET", "space/product_team", nil, func(a answer) any {
+			return a.body["groupId"] == "/spaces/product_team" && len(a.body["members"].(object)) == 3 && a.body["callId"] == nil
+		}},
+		{"mary", "GET", "space/%2Fspaces%2Fproduct_team", nil, func(a answer) any { return a.body["id"] == "product_team" }},
+		{"mary", "GET", "room/team-welcome", nil, func(a answer) any { return a.body["type"] == "chat_room" }},
+		{"mary", "GET", "room/other?title=T&members=mary;john", nil, func(a answer) any {
+			return a.body["title"] == "T" && len(a.body["members"].(object)) == 2
+		}},
+		{"mary", "GET", "identities?name=smith", nil, func(a answer) any { return strings.Contains(string(a.raw), "John Smith") }},
+		{"root", "GET", "providers/configuration", nil, func(a answer) any { return strings.Count(string(a.raw), `"active"`) == 3 }},
+		{"root", "GET", "provider/rtc_plus/configuration", nil, func(a answer) any { return a.body["type"] == "rtc" && a.body["logEnabled"] == true }},
+		{"root", "POST", "provider/off/configuration", func() any { return object{"active": true} }, func(a answer) any {
+			return a.body["active"] == true && a.body["logEnabled"] == false
+		}},
+		{"mary", "GET", "provider/rtc/settings", nil, func(a answer) any { return a.body["for"] == "mary" }},
+
+		{"mary", "POST", "calls", func() any { return teamCall("g/product_team") }, func(a answer) any {
+			invite, _ = a.body["inviteId"].(string)
+			return a.body["state"] == "started" && a.body["starter"] == "mary" && len(a.body["participants"].([]any)) == 3 && len(invite) == 26
+		}},
+		{"mary", "GET", "space/product_team", nil, func(a answer) any { return a.body["callId"] == "g/product_team" }},
+		{"john", "GET", "calls", nil, func(a answer) any { return strings.Contains(string(a.raw), `{"id":"g/product_team","state":"started"}`) }},
+		{"john", "GET", "calls?open=true", nil, func(a answer) any { return strings.Contains(string(a.raw), `"ring":"ringing"`) }},
+		{"john", "GET", "calls/g%2Fproduct_team", nil, func(a answer) any {
+			return a.body["id"] == "g/product_team" && a.body["owner"].(object)["title"] == "Product Team"
+		}},
+		{"john", "HEAD", "calls/g%2Fproduct_team", nil, func(a answer) any { return len(a.raw) == 0 }},
+		{"mary", "POST", "calls/g%2Fproduct_team/join", nil, func(a answer) any {
+			seat, _ = a.body["seat"].(string)
+			epoch, _ = a.body["epoch"].(float64)
+			part := a.body["participants"].([]any)[0].(object)
+			return len(seat) == 26 && part["state"] == "joined" && part["clientId"] == "m1"
+		}},
+		{"mary", "POST", "calls/g%2Fproduct_team/heartbeat", func() any { return object{"seat": seat, "epoch": epoch} }, func(a answer) any {
+			return string(a.raw) == "{}"
+		}},
+		{"john", "POST", "calls/g%2Fproduct_team/decline", nil, func(a answer) any { return strings.Contains(string(a.raw), `"ring":"declined"`) }},
+		{"john", "PATCH", "calls/g%2Fproduct_team", func() any {
+			return object{"title": "New", "startDate": "2026-11-22T14:05:38.958Z", "endDate": "2026-11-22T16:05:38+01:00"}
+		}, func(a answer) any {
+			return a.body["title"] == "New" && a.body["startDate"] == "2026-11-22T14:05:38.958Z" && a.body["endDate"] == "2026-11-22T15:05:38.000Z"
+		}},
+		{"mary", "POST", "calls/g%2Fproduct_team/guests", func() any { return object{"guestId": "jack"} }, func(a answer) any {
+			return strings.Contains(string(a.raw), `"type":"guest"`)
+		}},
+		{"mary", "PUT", "calls/g%2Fproduct_team/invites", func() any {
+			return object{"invites": []object{{"id": "eve", "type": "user"}, {"id": "/spaces/sales_team", "type": "group"}}}
+		}, nil},
+		{"eve", "POST", "calls/g%2Fproduct_team/invites/check", func() any { return object{"inviteId": invite} }, func(a answer) any { return a.body["allowed"] }},
+		{"root", "POST", "calls/g%2Fproduct_team/invites/check", func() any { return object{"inviteId": invite} }, func(a answer) any { return a.body["allowed"] == false }},
+		{"eve", "POST", "calls/g%2Fproduct_team/guests", func() any { return object{"guestId": "eve"} }, nil},
+		{"mary", "PUT", "calls/g%2Fproduct_team/participants", func() any { return object{"participants": []string{"mary", "john", "unknown-person"}} },
+			func(a answer) any { return strings.Contains(string(a.raw), `"type":"participant"`) }},
+		{"mary", "POST", "calls/g%2Fproduct_team/leave", func() any { return object{"seat": seat, "epoch": epoch} }, func(a answer) any {
+			return a.body["state"] == "stopped" && a.body["inviteId"] == nil && a.body["reason"] == "ended"
+		}},
+		{"john", "POST", "calls/g%2Fproduct_team/start", nil, func(a answer) any { return a.body["epoch"].(float64) > epoch }},
+		{"john", "POST", "calls/g%2Fproduct_team/stop", func() any { return object{} }, nil},
+		{"john", "DELETE", "calls/g%2Fproduct_team", nil, func(a answer) any { return a.body["state"] == "stopped" }},
+
+		{"mary", "GET", "space-event/product_team?participants=jack&spaces=sales_team", nil, func(a answer) any {
+			return a.body["type"] == "space_event" && len(a.body["members"].(object)) == 4
+		}},
+		{"mary", "POST", "logs", func() any {
+			return object{"messages": []object{{"data": "hello", "level": "info", "provider": "rtc", "timestamp": "2018-03-21T16:05:39.546Z"}, {"data": object{"message": "x"}}}}
+		}, nil},
+	} {
+		var body any
+		if step.body != nil {
+			body = step.body()
+		}
+		a := w.rest(step.user, step.method, step.path, body, mary...)
+		if a.StatusCode != 200 || step.check != nil && step.check(a) != true {
+			t.Fatalf("%s %s of %q: %s", step.method, step.path, step.user, a)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.spec.paths)) {
+		if !w.spec.seen[name][200] {
+			t.Errorf("%s was not seen working", name)
+		}
+	}
+}
+
+func TestRESTErrors(t *testing.T) {
+	w := newWorld(t, unlimited())
+	w.rest("mary", "POST", "calls", teamCall("g/product_team")).wantOK(t)
+	w.rest("mary", "POST", "calls", object{"id": "p/john-mary", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": []string{"john"}, "start": true}).wantOK(t)
+	w.rest("mary", "POST", "calls/p%2Fjohn-mary/join", nil, "X-Client-Id", "m1").wantOK(t)
+	w.rest("mary", "POST", "calls/g%2Fproduct_team/guests", object{"guestId": "jack"}).wantOK(t)
+	long := strings.Repeat("x", 256)
+	const bad, no, nf = "CLIENT_ERROR", "ACCESS_ERROR", "NOT_FOUND_ERROR"
+	for _, tc := range []struct {
+		user, method, path string
+		body               any
+		status             int
+		code, field        string
+	}{
+		// Who and what.
+		{"", "GET", "user/john", nil, 401, no, ""},
+		{"", "GET", "nothing", nil, 401, no, ""},
+		{"", "DELETE", "calls/g%2Fproduct_team", nil, 401, no, ""},
+		{"mary", "GET", "nothing", nil, 404, nf, ""},
+		{"mary", "GET", "", nil, 404, nf, ""},
+		{"mary", "GET", "user/john/more", nil, 404, nf, ""},
+		{"mary", "GET", "user/nobody", nil, 404, nf, ""},
+		{"mary", "GET", "user/" + long, nil, 400, bad, "id"},
+		{"mary", "GET", "space/nothing", nil, 404, nf, ""},
+		{"jack", "GET", "space/product_team", nil, 403, no, ""},
+		{"eve", "GET", "space-event/product_team?participants=jack", nil, 403, no, ""},
+		{"james", "GET", "room/team-welcome?members=james;mary", nil, 403, no, ""},
+		{"mary", "GET", "room/unknown", nil, 404, nf, ""},
+		{"mary", "GET", "room/unknown?title=a&title=b&members=mary", nil, 400, bad, "title"},
+		{"mary", "GET", "identities", nil, 400, bad, "name"},
+		{"mary", "GET", "providers/configuration", nil, 403, no, ""},
+		{"mary", "GET", "provider/rtc/configuration", nil, 403, no, ""},
+		{"mary", "POST", "provider/rtc/configuration", object{"active": false}, 403, no, ""},
+		{"root", "GET", "provider/nothing/configuration", nil, 404, nf, ""},
+		{"root", "POST", "provider/rtc/configuration", object{}, 400, bad, "active"},
+		{"root", "POST", "provider/rtc/configuration", object{"active": "true"}, 400, bad, "active"},
+		{"mary", "GET", "provider/nothing/settings", nil, 404, nf, ""},
+		{"mary", "GET", "context?name=john", nil, 403, no, ""},
+		{"mary", "GET", "context?lang=a&lang=b", nil, 400, bad, "lang"},
+		{"mary", "GET", "context?spaceId=%zz", nil, 400, bad, ""},
+		{"mary", "GET", "calls?open=perhaps", nil, 400, bad, "open"},
+
+		// Calls of others look as if there were none; members without the
+		// right are told so.
+		{"eve", "GET", "calls/g%2Fproduct_team", nil, 404, nf, ""},
+		{"eve", "GET", "calls/nothing", nil, 404, nf, ""},
+		{"eve", "PATCH", "calls/g%2Fproduct_team", object{"title": "x"}, 404, nf, ""},
+		{"eve", "DELETE", "calls/g%2Fproduct_team", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/start", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/stop", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/join", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/leave", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/decline", nil, 404, nf, ""},
+		{"eve", "PUT", "calls/g%2Fproduct_team/participants", object{"participants": []string{"eve"}}, 404, nf, ""},
+		{"eve", "PUT", "calls/g%2Fproduct_team/invites", object{"invites": []object{{"id": "eve"}}}, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/guests", object{"guestId": "eve"}, 404, nf, ""},
+		{"eve", "POST", "calls", teamCall("g/other"), 403, no, ""},
+		{"jack", "POST", "calls/g%2Fproduct_team/stop", nil, 403, no, ""},
+		{"jack", "PATCH", "calls/g%2Fproduct_team", object{"title": "x"}, 403, no, ""},
+		{"jack", "DELETE", "calls/g%2Fproduct_team", nil, 403, no, ""},
+		{"jack", "PUT", "calls/g%2Fproduct_team/participants", object{"participants": []string{"jack"}}, 403, no, ""},
+
+		// Conflicts and what is over.
+		{"john", "POST", "calls", teamCall("g/product_team"), 409, bad, ""},
+		{"john", "POST", "calls", object{"id": "p/john-mary", "owner": "john", "ownerType": "user", "provider": "rtc", "participants": []string{"mary"}}, 409, bad, ""},
+		{"mary", "POST", "calls/g%2Fproduct_team/heartbeat", object{"seat": "gone", "epoch": 1}, 410, nf, ""},
+
+		// Arguments.
+		{"mary", "POST", "calls", object{"id": "x"}, 400, bad, "owner"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary"}, 400, bad, "ownerType"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "planet", "provider": "rtc"}, 400, bad, "ownerType"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "participants": []string{"john"}}, 400, bad, "provider"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "smoke", "participants": []string{"john"}}, 400, bad, "provider"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "off", "participants": []string{"john"}}, 400, bad, "provider"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "product_team", "ownerType": "space", "provider": "link"}, 501, bad, "provider"},
+		{"mary", "POST", "calls", object{"id": "a//b", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": []string{"john"}}, 400, bad, "id"},
+		{"mary", "POST", "calls", object{"id": long, "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": []string{"john"}}, 400, bad, "id"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": "john;mary"}, 400, bad, "participants"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": []any{"john", nil}}, 400, bad, "participants"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "rtc", "title": long, "participants": []string{"john"}}, 400, bad, "title"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "rtc", "start": "true", "participants": []string{"john"}}, 400, bad, "start"},
+		{"mary", "POST", "calls", object{"id": "x", "owner": "mary", "ownerType": "user", "provider": "rtc", "startDate": 17, "participants": []string{"john"}}, 400, bad, "startDate"},
+		{"mary", "PATCH", "calls/g%2Fproduct_team", object{"owner": "sales_team"}, 400, bad, "ownerType"},
+		{"mary", "POST", "calls/g%2Fproduct_team/guests", object{}, 400, bad, "guestId"},
+		{"mary", "POST", "calls/g%2Fproduct_team/heartbeat", object{"epoch": 1}, 400, bad, "seat"},
+		{"mary", "POST", "calls/g%2Fproduct_team/heartbeat", object{"epoch": -1, "seat": "x"}, 400, bad, "epoch"},
+		{"mary", "PUT", "calls/g%2Fproduct_team/participants", object{}, 400, bad, "participants"},
+		{"mary", "PUT", "calls/g%2Fproduct_team/invites", object{}, 400, bad, "invites"},
+		{"mary", "PUT", "calls/g%2Fproduct_team/invites", object{"invites": []object{{"id": "x", "type": "planet"}}}, 400, bad, "invites"},
+		{"mary", "POST", "calls/g%2Fproduct_team/invites/check", object{}, 400, bad, "inviteId"},
+		{"mary", "POST", "calls/g%2Fproduct_team/join", nil, 400, bad, "client"},
+		{"mary", "POST", "logs", object{}, 400, bad, "messages"},
+		{"mary", "POST", "logs", object{"messages": []object{{"data": "x", "level": "loud"}}}, 400, bad, "level"},
+		{"mary", "POST", "logs", object{"messages": slices.Repeat([]object{{"data": "x"}}, 51)}, 413, bad, ""},
+
+		// Members that the server alone decides about, and unknown ones.
+		{"mary", "PATCH", "calls/g%2Fproduct_team", object{"title": "x", "state": "stopped"}, 400, bad, "state"},
+		{"mary", "PATCH", "calls/g%2Fproduct_team", object{"epoch": 7}, 400, bad, "epoch"},
+		{"mary", "PATCH", "calls/g%2Fproduct_team", object{"Title": "wrong case"}, 400, bad, "Title"},
+		{"mary", "POST", "calls/g%2Fproduct_team/stop", object{"by": "john"}, 400, bad, "by"},
+		{"mary", "POST", "calls/g%2Fproduct_team/guests", object{"guestId": "eve", "kind": "user"}, 400, bad, "kind"},
+		{"mary", "PUT", "calls/g%2Fproduct_team/invites", object{"invites": []object{{"id": "x", "admitted": true}}}, 400, bad, "invites"},
+		{"mary", "POST", "calls", `{"id":"x","owner":"mary","owner":"john"}`, 400, bad, "body"},
+		{"mary", "POST", "calls", `{"id":"x","\u0069d":"y"}`, 400, bad, "body"},
+		{"mary", "POST", "calls", `{"id":"x\u0000"}`, 400, bad, "body"},
+		{"mary", "POST", "calls", "{\"id\":\"\xff\"}", 400, bad, "body"},
+		{"mary", "POST", "calls", `[]`, 400, bad, "body"},
+		{"mary", "POST", "calls", ``, 400, bad, "body"},
+		{"mary", "POST", "calls", `{`, 400, bad, "body"},
+		{"mary", "POST", "calls", `{"a":` + strings.Repeat("[", 1000), 400, bad, "body"},
+		{"mary", "POST", "calls", `{"a":"` + strings.Repeat("x", 70_000) + `"}`, 413, bad, ""},
+	} {
+		t.Run(fmt.Sprintf("%s %s %.20s %d %s", tc.user, tc.method, tc.path, tc.status, tc.field), func(t *testing.T) {
+			var headers []string
+			if tc.field != "client" {
+				headers = []string{"X-Client-Id", "c1"}
+			}
+			a := w.rest(tc.user, tc.method, tc.path, tc.body, headers...)
+			a.wantError(t, tc.status, tc.code)
+			if field, _ := a.body["field"].(string); field != tc.field {
+				t.Errorf("field is %q, want %q: %s", field, tc.field, a)
+			}
+		})
+	}
+	// Nothing of it was applied.
+	a := w.rest("mary", "GET", "calls/g%2Fproduct_team", nil)
+	if a.body["title"] != "Team" || a.body["state"] != "started" {
+		t.Errorf("a refused request was applied: %s", a)
+	}
+}
+
+func TestMethodNotAllowed(t *testing.T) {
+	w := newWorld(t, unlimited())
+	for path, allow := range map[string]string{
+		"user/john": "GET, HEAD", "calls": "GET, HEAD, POST", "calls/x": "DELETE, GET, HEAD, PATCH",
+		"provider/rtc/configuration": "GET, HEAD, POST", "logs": "POST", "calls/x/join": "POST", "openapi.json": "GET, HEAD",
+	} {
+		a := w.rest("root", "PUT", path, object{})
+		a.wantError(t, 405, "CLIENT_ERROR")
+		if got := a.Header.Get("Allow"); got != allow {
+			t.Errorf("%s allows %q, want %q", path, got, allow)
+		}
+	}
+}
+
+func TestBodyForms(t *testing.T) {
+	w := newWorld(t, unlimited())
+	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
+	a := w.rest("root", "POST", "provider/rtc/configuration", "active=false", form...)
+	if a.wantOK(t); a.body["active"] != false {
+		t.Errorf("got %s", a)
+	}
+	for _, body := range []string{"", "active=1", "active=true&active=false", "active=true&type=x", "%zz"} {
+		w.rest("root", "POST", "provider/rtc/configuration", body, form...).wantError(t, 400, "CLIENT_ERROR")
+	}
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "", "multipart/form-data"} {
+		w.rest("mary", "POST", "calls", `{"id":"x"}`, "Content-Type", kind).wantError(t, 415, "CLIENT_ERROR")
+	}
+	w.rest("mary", "POST", "calls", `{}`, "Content-Encoding", "gzip").wantError(t, 415, "CLIENT_ERROR")
+	w.rest("mary", "POST", "calls", `{}`, "Content-Type", "application/json;charset=UTF-8").wantError(t, 400, "CLIENT_ERROR")
+	w.rest("mary", "GET", "user/john", nil, "X-Client-Id", strings.Repeat("x", 256)).wantError(t, 400, "CLIENT_ERROR")
+	w.rest("mary", "GET", "user/"+strings.Repeat("x", 5000), nil).wantError(t, 414, "CLIENT_ERROR")
+}
+
+// Old clients send raw semicolons, encoded ones, and a form of the space event
+// resource in which the query has slipped into the path.
+func TestListsOfOldClients(t *testing.T) {
+	w := newWorld(t, unlimited())
+	for _, path := range []string{
+		"space-event/product_team?participants=jack;eve&spaces=sales_team",
+		"space-event/product_team?participants=jack%3Beve&spaces=sales_team;",
+		"space-event/42?participants=jack;eve;&spaces=",
+		"space-event/product_teamparticipants=jack%3Beve&?spaces=sales_team",
+		"space-event/product_teamparticipants=jack;eve&spaces=?",
+		"space-event/product_team/?participants=jack&participants=eve",
+	} {
+		a := w.rest("mary", "GET", path, nil)
+		members, _ := a.body["members"].(object)
+		if a.StatusCode != 200 || members["jack"] == nil || members["eve"] == nil || members["mary"] == nil || a.body["id"] != "product_team" {
+			t.Errorf("%s: %s", path, a)
+		}
+	}
+}
+
+func TestUserStatus(t *testing.T) {
+	w := newWorld(t, unlimited())
+	w.dir.presence["john"] = webconferencing.DoNotDisturb
+	a := w.send("mary", "GET", "/portal/rest/state/status/john", nil)
+	if a.wantOK(t); string(a.raw) != `{"userId":"john","status":"donotdisturb"}` {
+		t.Errorf("got %s", a)
+	}
+	w.send("mary", "GET", "/portal/rest/state/status/nobody", nil).wantError(t, 404, "NOT_FOUND_ERROR")
+	w.send("mary", "GET", "/portal/rest/state/status/", nil).wantError(t, 404, "NOT_FOUND_ERROR")
+	w.send("mary", "POST", "/portal/rest/state/status/john", nil).wantError(t, 405, "CLIENT_ERROR")
+	w.send("", "GET", "/portal/rest/state/status/john", nil).wantError(t, 401, "ACCESS_ERROR")
+}
+
+// A guest sees the names of those in the call, and nothing else of them or of
+// the group.
+func TestGuestView(t *testing.T) {
+	w := newWorld(t, unlimited())
+	w.rest("mary", "POST", "calls", teamCall("g/product_team")).wantOK(t)
+	w.rest("mary", "POST", "calls/g%2Fproduct_team/guests", object{"guestId": "jack"}).wantOK(t)
+	a := w.rest("jack", "GET", "calls/g%2Fproduct_team", nil)
+	a.wantOK(t)
+	owner := a.body["owner"].(object)
+	if len(owner["members"].(object)) != 0 || owner["groupId"] != nil {
+		t.Errorf("a guest sees the group: %v", owner)
+	}
+	for _, p := range a.body["participants"].([]any) {
+		if p := p.(object); p["id"] != "jack" && (len(p["imAccounts"].(object)) != 0 || p["profileLink"] != nil || p["title"] == "") {
+			t.Errorf("a guest sees %v", p)
+		}
+	}
+	if b := w.rest("mary", "GET", "calls/g%2Fproduct_team", nil); len(b.body["owner"].(object)["members"].(object)) != 3 {
+		t.Errorf("a member does not see the group: %s", b)
+	}
+}
+
+func TestFaultsOfTheHost(t *testing.T) {
+	w := newWorld(t, unlimited())
+	w.dir.mu.Lock()
+	w.dir.fail = errDirectory
+	w.dir.mu.Unlock()
+	a := w.rest("mary", "GET", "user/john", nil)
+	a.wantError(t, 500, "SERVER_ERROR")
+	if strings.Contains(string(a.raw), "secret") {
+		t.Errorf("internals leak: %s", a)
+	}
+	w.auth.set(func() { w.auth.fails = errDirectory })
+	w.rest("mary", "GET", "user/john", nil).wantError(t, 500, "SERVER_ERROR")
+	w.auth.set(func() { w.auth.fails, w.auth.boom = nil, true })
+	w.rest("mary", "GET", "user/john", nil).wantError(t, 500, "SERVER_ERROR")
+	w.auth.set(func() { w.auth.boom = false })
+	w.rest("mary", "GET", "openapi.json", nil).wantOK(t)
+}
+
+func TestRateLimit(t *testing.T) {
+	w := newWorld(t, &httpapi.Options{RESTRate: httpapi.Rate{PerSecond: 0.01, Burst: 3}})
+	for range 3 {
+		w.rest("mary", "GET", "user/john", nil).wantOK(t)
+	}
+	a := w.rest("mary", "GET", "user/john", nil)
+	a.wantError(t, 429, "CLIENT_ERROR")
+	if a.Header.Get("Retry-After") == "" || a.body["reason"] != "rate_limited" {
+		t.Errorf("got %s %v", a, a.Header)
+	}
+	w.rest("john", "GET", "user/mary", nil).wantOK(t)
+}
+
+func TestInviteGuessing(t *testing.T) {
+	w := newWorld(t, unlimited())
+	c := w.rest("mary", "POST", "calls", teamCall("g/product_team"))
+	w.rest("mary", "PUT", "calls/g%2Fproduct_team/invites", object{"invites": []object{{"id": "*"}}}).wantOK(t)
+	check := func(user, invite string) answer {
+		return w.rest(user, "POST", "calls/g%2Fproduct_team/invites/check", object{"inviteId": invite})
+	}
+	right := c.body["inviteId"].(string)
+	for range 10 { // right answers are not limited
+		if a := check("jack", right); a.body["allowed"] != true {
+			t.Fatalf("got %s", a)
+		}
+	}
+	missing := w.rest("eve", "POST", "calls/nothing/invites/check", object{"inviteId": right})
+	wrong := check("eve", "wrong")
+	if string(missing.raw) != string(wrong.raw) || wrong.body["allowed"] != false {
+		t.Errorf("a missing call answers %s, a wrong id %s", missing, wrong)
+	}
+	for range 3 {
+		check("eve", "wrong").wantOK(t)
+	}
+	check("eve", "wrong").wantError(t, 429, "CLIENT_ERROR")
+	check("eve", right).wantError(t, 429, "CLIENT_ERROR")
+	// An invite ends with the run that it was made for.
+	w.rest("mary", "POST", "calls/g%2Fproduct_team/stop", nil).wantOK(t)
+	w.rest("mary", "POST", "calls/g%2Fproduct_team/start", nil).wantOK(t)
+	if a := check("jack", right); a.body["allowed"] != false {
+		t.Errorf("an old invite lets in: %s", a)
+	}
+	w.rest("jack", "POST", "calls/g%2Fproduct_team/guests", object{"guestId": "jack"}).wantError(t, 404, "NOT_FOUND_ERROR")
+}
+
+func TestCrossSite(t *testing.T) {
+	w := newWorld(t, unlimited())
+	for _, headers := range [][]string{
+		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
+		{"Origin", "http://portal.test.evil.example"}, {"Origin", "http://portal.test:8080"},
+	} {
+		for path, body := range map[string]string{restPath + "/calls": `{"id":"x"}`, "/cometd/cometd": `[{"channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"]}]`} {
+			a := w.send("mary", "POST", path, body, headers...)
+			if a.StatusCode != 403 {
+				t.Errorf("%s with %v: %s", path, headers, a)
+			}
+			if a.body["reason"] != "cross_site" {
+				t.Errorf("got %s", a)
+			}
+		}
+	}
+	// Reading is left to the browser's same-origin policy, and nothing allows
+	// other origins to read.
+	a := w.rest("mary", "GET", "user/john", nil, "Origin", "https://evil.example")
+	if a.wantOK(t); a.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("got %v", a.Header)
+	}
+	trusting := newWorld(t, &httpapi.Options{TrustedOrigins: []string{"https://app.example"}})
+	trusting.rest("mary", "POST", "calls/x/stop", nil, "Origin", "https://app.example").wantError(t, 404, "NOT_FOUND_ERROR")
+}
+
+func TestWriteError(t *testing.T) {
+	w := newWorld(t, unlimited())
+	a := w.rest("mary", "GET", "user/nobody", nil)
+	var view struct{ Code, Message, Reason, Field string }
+	if err := json.Unmarshal(a.raw, &view); err != nil || view.Message != "user not found" {
+		t.Errorf("got %s", a)
+	}
+	if got := a.Header.Get("X-Content-Type-Options"); got != "nosniff" {
+		t.Errorf("got %q", got)
+	}
+	if a.Header.Get("Content-Length") == "" || http.StatusText(a.StatusCode) == "" {
+		t.Errorf("got %v", a.Header)
+	}
+}
