@@ -55,6 +55,7 @@ import (
 //go:embed assets/transport.js
 //go:embed assets/types.d.ts
 //go:embed assets/webconferencing.js
+//go:embed assets/wire.js
 var embedded embed.FS
 
 // Files are the assets by their names, "index.js" the first to load. It is

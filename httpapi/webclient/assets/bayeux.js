@@ -20,7 +20,7 @@
  * @property {Promise<void>} ready resolves when the server has confirmed
  */
 import { BayeuxError, SessionLost, refusal } from "./bayeux-errors.js";
-import { Pacing } from "./pacing.js";
+import { Pacing, watchSleep } from "./pacing.js";
 import { Channel } from "./subscriptions.js";
 import { TransportError, openPolling, openSocket } from "./transport.js";
 
@@ -51,20 +51,18 @@ export { BayeuxError };
  */
 
 const wakeProbeTimeout = 5000;
-const watchInterval = 5000;
 /** A session that lasted this long makes earlier failures forgotten, in ms. */
 const steadyAfter = 10_000;
 const maxWaiting = 1000;
 
-/**
- * Dispatches `state` events when {@link BayeuxClient#state} changes.
- */
+/** Dispatches `state` events when {@link BayeuxClient#state} changes. */
 export class BayeuxClient extends EventTarget {
 	/** @type {Required<BayeuxOptions>} */
 	#options;
 	/** @type {ConnectionState} */
 	#state = "closed";
 	#running = false;
+	#runs = 0;
 	#lastId = 0;
 	#clientId = "";
 	/** @type {Pacing} */
@@ -93,8 +91,7 @@ export class BayeuxClient extends EventTarget {
 	#connectedAt = 0;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#upgradeTimer;
-	/** @type {ReturnType<typeof setInterval> | undefined} */
-	#watch;
+	#endWatch = () => {};
 	#aborter = new AbortController();
 
 	/** @param {BayeuxOptions} options */
@@ -114,14 +111,8 @@ export class BayeuxClient extends EventTarget {
 		this.#pacing = new Pacing(this.#options.minBackoff, this.#options.maxBackoff);
 	}
 
-	/** @returns {ConnectionState} */
 	get state() {
 		return this.#state;
-	}
-
-	/** The transport in use, or "". */
-	get transport() {
-		return this.#transport?.type ?? "";
 	}
 
 	/** Connects, and stays connected until {@link close}. */
@@ -129,12 +120,7 @@ export class BayeuxClient extends EventTarget {
 		if (this.#running) return;
 		this.#running = true;
 		this.#aborter = new AbortController();
-		let last = Date.now();
-		this.#watch = setInterval(() => {
-			// A timer that is far too late means that the machine slept.
-			if (Date.now() - last > watchInterval + 15_000) this.wake();
-			last = Date.now();
-		}, watchInterval);
+		this.#endWatch = watchSleep(() => this.wake());
 		void this.#run();
 	}
 
@@ -173,13 +159,12 @@ export class BayeuxClient extends EventTarget {
 	 *
 	 * @param {string} channel
 	 * @param {Listener} listener
-	 * @param {{after?: number}} [options] after: get what came after this position first
 	 * @returns {Subscription}
 	 */
-	subscribe(channel, listener, { after } = {}) {
+	subscribe(channel, listener) {
 		let entry = this.#channels.get(channel);
 		if (!entry) {
-			entry = new Channel(channel, after ?? null);
+			entry = new Channel(channel);
 			this.#channels.set(channel, entry);
 			if (this.#state === "connected") this.#subscribe(entry).catch((error) => this.#lose?.(error));
 		} else if (entry.seen) {
@@ -229,22 +214,22 @@ export class BayeuxClient extends EventTarget {
 	// --- the life of a session ---
 
 	async #run() {
-		while (this.#running) {
-			/** @type {SessionLost} */
-			let end;
+		const run = ++this.#runs;
+		const going = () => this.#running && run === this.#runs;
+		while (going()) {
+			let end = new SessionLost("closed");
 			try {
 				await this.#session();
-				break;
 			} catch (error) {
 				if (this.#state === "connected" && Date.now() - this.#connectedAt > steadyAfter) this.#pacing.failures = 0;
 				end = error instanceof SessionLost ? error : new SessionLost(error instanceof Error ? error.message : String(error));
 				if (error instanceof TransportError && error.goingAway) end.spread = 5000;
 			}
-			if (!this.#running) break;
+			if (!going()) break;
 			this.#drop();
 			if (end.stop) {
 				this.#running = false;
-				clearInterval(this.#watch);
+				this.#endWatch();
 				this.#rejectAll(new BayeuxError("refused", end.message));
 				this.#setState("refused");
 				break;
@@ -282,6 +267,7 @@ export class BayeuxClient extends EventTarget {
 
 	async #openTransport() {
 		const { WebSocket, fetch, timeout, url } = this.#options;
+		const { signal } = this.#aborter;
 		if (this.#prepared) {
 			this.#transport = this.#prepared;
 			this.#prepared = null;
@@ -289,13 +275,13 @@ export class BayeuxClient extends EventTarget {
 		}
 		if (WebSocket && Date.now() >= this.#socketRetryAt) {
 			try {
-				this.#transport = await openSocket(url, this.#events(), { WebSocket, timeout, signal: this.#aborter.signal });
+				this.#transport = await openSocket(url, this.#events(), { WebSocket, timeout, signal });
 				return;
 			} catch {
+				if (signal.aborted) throw new SessionLost("closed");
 				this.#socketFailed();
 			}
 		}
-		if (!this.#running) throw new SessionLost("closed");
 		this.#transport = openPolling(url, this.#events(), { fetch, timeout, holdTimeout: () => this.#pacing.timeout + timeout });
 	}
 
@@ -552,12 +538,14 @@ export class BayeuxClient extends EventTarget {
 			return;
 		}
 		this.#running = false;
-		clearInterval(this.#watch);
+		this.#endWatch();
 		const last = this.#outbox.splice(0);
 		if (this.#clientId) last.push(this.#farewell());
 		this.#transport?.close(last.length > 0 ? last : undefined);
 		this.#lose?.(new SessionLost("closed"));
 		this.#drop();
+		this.#prepared?.close();
+		this.#prepared = null;
 		this.#aborter.abort();
 		this.#hurry?.();
 		if (state === "closed") this.#rejectAll(new BayeuxError("closed", "closed"));

@@ -16,7 +16,7 @@ import { HungUp, newCurrent, titleOf } from "./current-call.js";
 import { GroupCalls, contextOf } from "./group-calls.js";
 import { IncomingCalls } from "./incoming.js";
 import { toCallError } from "./rest.js";
-import { lastPosition, rememberCall, rememberPosition, takeCall } from "./resume.js";
+import { rememberCall, takeCall } from "./resume.js";
 
 /** How long the outcome of a call stays visible, in ms. */
 const outcomeTime = 8000;
@@ -41,10 +41,9 @@ class CallController extends EventTarget {
 	#current = null;
 	#incoming;
 	#groups;
-	/** @type {{off: () => void} | null} */
+	/** @type {ReturnType<WebConferencing["onUserUpdate"]> | null} */
 	#events = null;
 	#page = new AbortController();
-	#lastPosition = 0;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#clear;
 
@@ -70,11 +69,12 @@ class CallController extends EventTarget {
 		const { id } = this.#wc.getUser();
 		this.#events = this.#wc.onUserUpdate(
 			id,
-			(event, position) => this.#onEvent(event, position),
+			(event) => this.#onEvent(event),
 			(error) => this.#log.error("No events of the user", error),
 			undefined,
-			{ after: lastPosition(id), onReset: () => this.#reset() },
+			{ onReset: () => this.#reset() },
 		);
+		this.#events.ready.then(() => this.#incoming.readAll()).catch(() => undefined);
 		const { signal } = this.#page;
 		let connected = false;
 		this.#wc.events.addEventListener("connection", () => {
@@ -431,11 +431,8 @@ class CallController extends EventTarget {
 
 	// --- what the server tells ---
 
-	/**
-	 * @param {UserEvent} event
-	 * @param {number | null} position
-	 */
-	#onEvent(event, position) {
+	/** @param {UserEvent} event */
+	#onEvent(event) {
 		const { callId, part, clientId } = event;
 		if (typeof callId !== "string") return;
 		const me = this.#wc.getUser().id;
@@ -446,7 +443,7 @@ class CallController extends EventTarget {
 		switch (event.eventType) {
 			case "call_state":
 				if (event.callState === "started") {
-					if (!current && event.actor !== me) void this.#incoming.offer(event, position);
+					if (!current && event.actor !== me) void this.#incoming.offer(event);
 				} else {
 					this.#incoming.remove(callId);
 					if (current && !stale) this.#end(current, event.reason || "ended");
@@ -473,7 +470,6 @@ class CallController extends EventTarget {
 				break;
 			default:
 		}
-		this.#rememberPosition(position);
 	}
 
 	/**
@@ -515,7 +511,7 @@ class CallController extends EventTarget {
 
 	/** Events were missed: reads everything that is shown. */
 	#reset() {
-		this.#incoming.recheck();
+		void this.#incoming.readAll();
 		this.#groups.recheck();
 		const current = this.#current;
 		if (!current?.seat || current.phase === "ended") return;
@@ -529,14 +525,6 @@ class CallController extends EventTarget {
 	}
 
 	// --- helpers ---
-
-	/** @param {number | null} position */
-	#rememberPosition(position) {
-		if (position !== null) this.#lastPosition = Math.max(this.#lastPosition, position);
-		if (this.#lastPosition > 0) {
-			rememberPosition(this.#wc.getUser().id, Math.min(this.#lastPosition, this.#incoming.oldestPosition - 1));
-		}
-	}
 
 	/**
 	 * @param {string} callId

@@ -20,7 +20,6 @@ const maxCards = 20;
 /**
  * @typedef {object} Ring
  * @property {IncomingCall} card
- * @property {number | null} position of the event that started it
  * @property {boolean} shown
  * @property {ReturnType<typeof setTimeout>} [timer]
  */
@@ -48,12 +47,6 @@ export class IncomingCalls {
 		return [...this.#rings.values()].filter((r) => r.shown).map((r) => ({ ...r.card, sounding: this.#sound.mine }));
 	}
 
-	/** Position of the oldest event that a page needs to show these calls. */
-	get oldestPosition() {
-		const positions = [...this.#rings.values()].map((r) => r.position ?? Infinity);
-		return positions.length > 0 ? Math.min(...positions) : Infinity;
-	}
-
 	/** @param {string} callId */
 	get(callId) {
 		return this.#rings.get(callId)?.card;
@@ -63,30 +56,59 @@ export class IncomingCalls {
 	 * A call was started by somebody else: shows it if it rings for this user.
 	 *
 	 * @param {UserEvent} event
-	 * @param {number | null} position
 	 */
-	async offer(event, position) {
+	async offer(event) {
 		const { callId } = event;
 		const began = Date.parse(event.time ?? "") || Date.now();
-		if (Date.now() - began > tooOld || this.#rings.size >= maxCards) return;
+		if (Date.now() - began > tooOld) return;
 		this.remove(callId);
+		const ring = this.#expect(callId);
+		if (!ring) return;
+		const call = await this.#look(callId, ring);
+		if (this.#rings.get(callId) !== ring) return;
+		if (call === null) this.remove(callId);
+		else this.#show(ring, event, call, began);
+	}
+
+	/**
+	 * Reads all calls again: when the page starts, and after events may have
+	 * been missed.
+	 */
+	async readAll() {
+		for (const [callId, ring] of [...this.#rings]) this.#checkLater(callId, ring, -slack);
+		const me = this.#wc.getUser().id;
+		const calls = await this.#wc.getOpenCalls().catch(() => []);
+		for (const call of calls) {
+			if (this.#rings.has(call.id) || !ringsFor(me, call)) continue;
+			const ring = this.#expect(call.id);
+			if (!ring) return;
+			this.#show(ring, { eventType: "call_state", callId: call.id }, call, Date.now());
+		}
+	}
+
+	/** @param {string} callId */
+	#expect(callId) {
+		if (this.#rings.size >= maxCards) return null;
 		/** @type {Ring} */
 		const ring = {
 			card: { callId, callerId: "", callerName: "", avatarLink: null, groupTitle: "", sounding: false },
-			position,
 			shown: false,
 		};
 		this.#rings.set(callId, ring);
-		const call = await this.#look(callId, ring);
-		if (this.#rings.get(callId) !== ring) return;
-		if (call === null) {
-			this.remove(callId);
-			return;
-		}
+		return ring;
+	}
+
+	/**
+	 * @param {Ring} ring
+	 * @param {UserEvent} event
+	 * @param {Call | undefined} call
+	 * @param {number} began
+	 */
+	#show(ring, event, call, began) {
 		describe(ring.card, event, call);
 		ring.shown = true;
 		const until = Date.parse(call?.ringUntil ?? "");
-		this.#checkLater(callId, ring, Number.isFinite(until) ? until - began : defaultRing);
+		this.#checkLater(ring.card.callId, ring, Number.isFinite(until) ? until - began : defaultRing);
 		this.#update();
 	}
 
@@ -97,11 +119,6 @@ export class IncomingCalls {
 		clearTimeout(ring.timer);
 		this.#rings.delete(callId);
 		if (ring.shown) this.#update();
-	}
-
-	/** Reads all calls again, after events may have been missed. */
-	recheck() {
-		for (const [callId, ring] of [...this.#rings]) this.#checkLater(callId, ring, -slack);
 	}
 
 	close() {
@@ -175,8 +192,8 @@ function describe(card, event, call) {
 	card.callerId = person?.id ?? starter;
 	card.callerName = person?.title || card.callerId;
 	card.avatarLink = person?.avatarLink ?? null;
-	const owner = event.owner ?? call?.owner;
-	if (owner && owner.type !== "user") card.groupTitle = call?.owner.title || event.title || owner.id;
+	if (call) card.groupTitle = call.owner.group ? call.owner.title || call.owner.id : "";
+	else if (event.owner && event.owner.type !== "user") card.groupTitle = event.title || event.owner.id;
 }
 
 /**

@@ -56,8 +56,8 @@ export async function start({ connectors, ...options }) {
  */
 function modulesOf(wc, connectors) {
 	const configs = wc.getContext().providersConfig ?? [];
-	const paths = connectors ?? configs.filter((c) => c.active && c.module !== null).map((c) => c.module ?? `connector/${c.type}/connector.js`);
-	return paths.map((path) => new URL(path, wc.getAssetsUrl()).href);
+	const paths = connectors ?? configs.filter((c) => c.active).map((c) => c.module);
+	return paths.filter((path) => path !== undefined && path !== null).map((path) => new URL(path, wc.getAssetsUrl()).href);
 }
 
 /**

@@ -45,3 +45,21 @@ export class Pacing {
 		return Math.max(spread, step) * (0.1 + 0.9 * Math.random());
 	}
 }
+
+const watchEvery = 5000;
+const lateBy = 15_000;
+
+/**
+ * Tells when the machine has slept: a timer is far too late then.
+ *
+ * @param {() => void} woke
+ * @returns {() => void} ends the watch
+ */
+export function watchSleep(woke) {
+	let last = Date.now();
+	const timer = setInterval(() => {
+		if (Date.now() - last > watchEvery + lateBy) woke();
+		last = Date.now();
+	}, watchEvery);
+	return () => clearInterval(timer);
+}

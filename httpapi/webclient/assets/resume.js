@@ -1,13 +1,11 @@
 // @ts-check
 /**
- * What a tab remembers over a reload: the call that it was in, and the position
- * up to which its user's events were read. The call is written down only while
- * the page goes away and taken out as soon as the next one starts, so that a
- * duplicated tab does not walk into the call as well.
+ * What a tab remembers over a reload: the call that it was in. It is written
+ * down only while the page goes away and taken out as soon as the next one
+ * starts, so that a duplicated tab does not walk into the call as well.
  */
 
 const callKey = "webconferencing.call";
-const positionKey = "webconferencing.position.";
 /** A call left longer ago is not returned to, in ms. */
 const maxAge = 60_000;
 
@@ -44,30 +42,5 @@ export function takeCall(userId) {
 		return valid ? left : null;
 	} catch {
 		return null;
-	}
-}
-
-/**
- * @param {string} userId
- * @param {number} position
- */
-export function rememberPosition(userId, position) {
-	try {
-		localStorage.setItem(positionKey + userId, String(position));
-	} catch {
-		// Rings that began before this page are not seen then.
-	}
-}
-
-/**
- * @param {string} userId
- * @returns {number | undefined}
- */
-export function lastPosition(userId) {
-	try {
-		const position = Number(localStorage.getItem(positionKey + userId) ?? NaN);
-		return Number.isSafeInteger(position) && position >= 0 ? position : undefined;
-	} catch {
-		return undefined;
 	}
 }

@@ -17,6 +17,8 @@
 export class Channel {
 	/** @type {Set<Listener>} */
 	listeners = new Set();
+	/** @type {number | null} of the last message seen */
+	position = null;
 	/** Whether the server has confirmed it at least once. */
 	seen = false;
 	/** @type {() => void} */
@@ -24,13 +26,9 @@ export class Channel {
 	/** @type {(error: Error) => void} */
 	reject = () => {};
 
-	/**
-	 * @param {string} name
-	 * @param {number | null} position of the last message seen
-	 */
-	constructor(name, position) {
+	/** @param {string} name */
+	constructor(name) {
 		this.name = name;
-		this.position = position;
 		/** @type {Promise<void>} */
 		this.ready = new Promise((resolve, reject) => {
 			this.resolve = resolve;

@@ -4,6 +4,9 @@
  * sessions: it carries arrays of messages and reports when it can't any more.
  *
  * @typedef {Record<string, any>} Message one Bayeux message
+ * @typedef {typeof globalThis.WebSocket} SocketClass
+ * @typedef {typeof globalThis.fetch} Fetch
+ *
  * @typedef {object} TransportEvents
  * @property {(batch: Message[]) => void} onBatch messages from the server
  * @property {(error: TransportError) => void} onLost called once, when the
@@ -72,7 +75,7 @@ function parseBatch(text) {
  *
  * @param {string} url with scheme http, https, ws or wss
  * @param {TransportEvents} events
- * @param {{WebSocket: typeof WebSocket, timeout: number, signal: AbortSignal}} options
+ * @param {{WebSocket: SocketClass, timeout: number, signal: AbortSignal}} options
  * @returns {Promise<Transport>}
  */
 export function openSocket(url, events, { WebSocket, timeout, signal }) {
@@ -137,7 +140,7 @@ export function openSocket(url, events, { WebSocket, timeout, signal }) {
  *
  * @param {string} url
  * @param {TransportEvents} events
- * @param {{fetch: typeof fetch, timeout: number, holdTimeout: () => number}} options
+ * @param {{fetch: Fetch, timeout: number, holdTimeout: () => number}} options
  *   timeouts of one request in milliseconds, for ordinary ones and for connects
  * @returns {Transport}
  */

@@ -300,13 +300,15 @@ export interface WebConferencing {
 	findIdentities(name: string): Promise<{ id: string; displayName: string; type: "user" | "group"; avatarUrl?: string }[]>;
 	findCallId(link: string, provider: Provider): string | null;
 	getUserGroupCalls(): Promise<{ id: string; state: CallState }[]>;
+	/** Running calls, also between two, that this user takes part in. */
+	getOpenCalls(): Promise<Call[]>;
 
 	getUserInfo(id: string): Promise<User>;
 	getSpaceInfo(id: string): Promise<Group>;
 	getRoomInfo(id: string, title?: string, members?: string[]): Promise<Group>;
 	getUserStatus(id: string): Promise<{ userId: string; status: string }>;
 
-	onUserUpdate(userId: string, onUpdate: (event: UserEvent, position: number | null) => void, onError?: (error: Error) => void, onReady?: () => void, options?: { after?: number; onReset?: () => void }): Off & { ready: Promise<void> };
+	onUserUpdate(userId: string, onUpdate: (event: UserEvent) => void, onError?: (error: Error) => void, onReady?: () => void, options?: { onReset?: () => void }): Off & { ready: Promise<void> };
 	onCallUpdate(callId: string, onUpdate: (data: any) => void, onError?: (error: Error) => void, onReady?: () => void): Off & { ready: Promise<void> };
 	toCallUpdate(callId: string, data: Record<string, any>): Promise<void>;
 

@@ -20,6 +20,7 @@ import { englishMessages } from "./messages.js";
 import { Page } from "./page.js";
 import { ProviderRegistry } from "./providers.js";
 import { fetchJSON, toCallError } from "./rest.js";
+import { asObject, asUser, joinLists } from "./wire.js";
 
 const userChannel = "/eXo/Application/WebConferencing/user/";
 const callChannel = "/eXo/Application/WebConferencing/call/";
@@ -399,6 +400,10 @@ class Client extends Page {
 		return this.#command("get_calls_state", { id: this.#user.id });
 	}
 
+	getOpenCalls() {
+		return this.#command("get_open_calls", {});
+	}
+
 	/**
 	 * @param {string} command
 	 * @param {Record<string, any>} args
@@ -466,22 +471,23 @@ class Client extends Page {
 
 	/**
 	 * @param {string} userId
-	 * @param {(event: import("./types.js").UserEvent, position: number | null) => void} onUpdate
+	 * @param {(event: import("./types.js").UserEvent) => void} onUpdate
 	 * @param {(error: Error) => void} [onError]
 	 * @param {() => void} [onReady]
-	 * @param {{after?: number, onReset?: () => void}} [options]
+	 * @param {{onReset?: () => void}} [options] onReset: events may have been
+	 *   missed, read the state anew
 	 */
-	onUserUpdate(userId, onUpdate, onError, onReady, { after, onReset } = {}) {
+	onUserUpdate(userId, onUpdate, onError, onReady, { onReset } = {}) {
 		const channel = userChannel + userId;
 		return this.#connected().subscribe(channel, {
-			onMessage: (data, message) => {
+			onMessage: (data) => {
 				const event = asObject(data);
-				if (event && this.#fence.passes(channel, event)) onUpdate(event, Number(message.ext?.replayId ?? NaN) || null);
+				if (event && this.#fence.passes(channel, event)) onUpdate(event);
 			},
 			onError,
 			onReady,
 			onReset,
-		}, { after });
+		});
 	}
 
 	/**
@@ -556,43 +562,4 @@ class Client extends Page {
 		const accounts = user.imAccounts;
 		return accounts && Object.hasOwn(accounts, type) ? (accounts[type][0] ?? null) : null;
 	}
-}
-
-/**
- * @param {User | string} user
- * @returns {User}
- */
-function asUser(user) {
-	return typeof user === "string" ? { id: user, title: "", type: "user", group: false } : user;
-}
-
-/**
- * Old servers send events as JSON text.
- *
- * @param {any} data
- */
-function asObject(data) {
-	let value = data;
-	if (typeof data === "string") {
-		try {
-			value = JSON.parse(data);
-		} catch {
-			return null;
-		}
-	}
-	return value !== null && typeof value === "object" && !Array.isArray(value) ? value : null;
-}
-
-/**
- * The wire wants lists of ids as one text.
- *
- * @param {Partial<import("./types.js").CallInfo>} info
- */
-function joinLists(info) {
-	const { participants, spaces, ...rest } = info;
-	return {
-		...rest,
-		...(participants ? { participants: participants.join(";") } : {}),
-		...(spaces ? { spaces: spaces.join(";") } : {}),
-	};
 }
