@@ -48,12 +48,16 @@ const maxPendingBytes = 128 << 10
 func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	srv.tasks.begin()
 	defer srv.tasks.end()
+	if p := srv.opts.WebSocketProtocol; p != "" && !headerHas(r.Header, "Sec-WebSocket-Protocol", p) {
+		writeFault(w, http.StatusBadRequest, "subprotocol")
+		return
+	}
 	if srv.crowded() {
 		w.Header().Set("Retry-After", "5")
 		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
 		return
 	}
-	conn, err := acceptSocket(w, r, srv.opts.MaxMessageBytes, srv.opts.WebSocketProtocol)
+	conn, err := acceptSocket(w, r, srv.opts.MaxMessageBytes, srv.opts.WebSocketProtocol, srv.tasks.spawn)
 	if err != nil {
 		srv.log.Debug("bayeux: no WebSocket", "error", err)
 		return

@@ -30,18 +30,16 @@ const (
 // wsConn is all that the server needs of a WebSocket. Reads belong to one
 // goroutine, writes to one other; the rest may be called by anybody.
 type wsConn struct {
-	conn *websocket.Conn
+	conn  *websocket.Conn
+	spawn func(func()) // runs a goroutine that the server waits for
 
 	mu       sync.Mutex
 	controls int       // ping and pong frames in the present second
 	second   time.Time // when it began
 }
 
-// errTooManyControls ends a connection that floods control frames.
-var errTooManyControls = errors.New("too many control frames")
-
-func acceptSocket(w http.ResponseWriter, r *http.Request, limit int, protocol string) (*wsConn, error) {
-	c := &wsConn{}
+func acceptSocket(w http.ResponseWriter, r *http.Request, limit int, protocol string, spawn func(func())) (*wsConn, error) {
+	c := &wsConn{spawn: spawn}
 	var protocols []string
 	if protocol != "" {
 		protocols = []string{protocol}
@@ -73,7 +71,7 @@ func (c *wsConn) control() bool {
 	c.controls++
 	if c.controls == most+1 {
 		// Closing waits for the reader, which is in this call.
-		go c.close(closePolicy, errTooManyControls.Error())
+		c.spawn(func() { c.close(closePolicy, "too many control frames") })
 	}
 	return c.controls <= most
 }
@@ -113,7 +111,9 @@ func (c *wsConn) read(pool *buffers, timeout time.Duration) ([]byte, error) {
 	if kind != websocket.MessageText {
 		return nil, &closeFault{closeUnsupported, "text only"}
 	}
-	late := time.AfterFunc(timeout, func() { c.close(closePolicy, "message timeout") })
+	late := time.AfterFunc(timeout, func() {
+		c.spawn(func() { c.close(closePolicy, "message timeout") })
+	})
 	defer late.Stop()
 	buf := pool.get()
 	defer pool.put(buf)
