@@ -122,4 +122,9 @@ type Actor struct {
 	Client ClientID
 	// Admin may administrate providers and look at any call.
 	Admin bool
+	// Key makes it safe to send a command again whose answer got lost: a
+	// command with a key is carried out once, its repeats within 24 h are
+	// answered with the call as it is by then. 1 to 255 characters, chosen by
+	// the client, unique for the user. Defaults to none.
+	Key string
 }

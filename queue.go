@@ -28,6 +28,7 @@ var errClaimed = errors.New("the group has another call")
 // request is one command on its way through the queue.
 type request struct {
 	cmd  command
+	once *once         // nil without an idempotency key
 	lead chan struct{} // closed when this request's caller has to run the next batch
 	done chan struct{} // closed when call and err are set
 	call *Call
@@ -85,10 +86,15 @@ func (q *queues) pass(id CallID) {
 // is: a batch takes milliseconds and is bounded, and who does not wait would
 // have to be told "unknown".
 func (s *Service) submit(ctx context.Context, id CallID, cmd command) (*Call, error) {
+	return s.submitOnce(ctx, id, cmd, nil)
+}
+
+// submitOnce is submit for a command that may be sent again.
+func (s *Service) submitOnce(ctx context.Context, id CallID, cmd command, once *once) (*Call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := &request{cmd: cmd, lead: make(chan struct{}), done: make(chan struct{})}
+	r := &request{cmd: cmd, once: once, lead: make(chan struct{}), done: make(chan struct{})}
 	if s.queues.enter(id, r) {
 		s.runBatch(ctx, id)
 		return r.call, r.err
@@ -133,7 +139,10 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		t := s.decide(stored, batch)
+		t, err := s.decide(ctx, stored, batch)
+		if err != nil {
+			return err
+		}
 		if !t.anyChange(stored) {
 			return nil
 		}
@@ -154,18 +163,30 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 }
 
 // decide applies each request's command in turn to a copy of the stored call.
-func (s *Service) decide(stored *Call, batch []*request) *transition {
+// A command that was carried out before is answered, not applied.
+func (s *Service) decide(ctx context.Context, stored *Call, batch []*request) (*transition, error) {
 	t := &transition{now: s.now(), node: s.node, limits: s.limits}
 	if stored != nil {
 		t.call = stored.Clone()
 	}
 	for _, r := range batch {
-		r.call, r.err = nil, t.run(r.cmd)
+		r.call = nil
+		done, err := s.carriedOut(ctx, r.once, t.values)
+		if err != nil && CodeOf(err) != CodeInvalid {
+			return nil, err
+		}
+		r.err = err
+		if !done && err == nil {
+			r.err = t.run(r.cmd)
+			if r.err == nil && t.changed && r.once != nil {
+				t.values = append(t.values, r.once.change(t.now))
+			}
+		}
 		if r.err == nil && t.call != nil {
 			r.call = t.call.Clone()
 		}
 	}
-	return t
+	return t, nil
 }
 
 func (t *transition) anyChange(stored *Call) bool {
@@ -190,7 +211,7 @@ func (s *Service) commit(ctx context.Context, stored *Call, t *transition) error
 	if err != nil {
 		return err
 	}
-	change.Values = claims
+	change.Values = append(claims, t.values...)
 	pos, err := s.store.Commit(ctx, change)
 	if err != nil {
 		return err

@@ -185,7 +185,7 @@ func (s *Service) attach(ctx context.Context, by Actor, ref SeatRef) (SeatRef, e
 	if err := validActor(by, ref.Seat == ""); err != nil {
 		return SeatRef{}, err
 	}
-	c, err := s.change(ctx, by, ref.Call, func(a access) command {
+	c, err := s.change(ctx, by, ref.Call, ActionJoin, nil, func(a access) command {
 		return &attachCommand{access: a, epoch: ref.Epoch, seat: ref.Seat}
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -532,4 +533,43 @@ func TestHostileDirectory(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestKeysMakeRepeatsSafe(t *testing.T) {
+	one(t, func(t *testing.T, s *node, _ *people) {
+		ctx := t.Context()
+		j := listen(t, s.Service, "john")
+		keyed := func(by wc.Actor, key string) wc.Actor { by.Key = key; return by }
+		first := must[*wc.Call](t)(s.CreateCall(ctx, keyed(mary, "k1"), pair("mary", "john", true)))
+		again := must[*wc.Call](t)(s.CreateCall(ctx, keyed(mary, "k1"), pair("mary", "john", true)))
+		if first.Epoch != again.Epoch || first.Version != again.Version {
+			t.Errorf("the repeat made another call: %+v, %+v", first, again)
+		}
+		j.want(t, "john", "started")
+		other := pair("mary", "john", true)
+		other.Title = "other"
+		_, err := s.CreateCall(ctx, keyed(mary, "k1"), other)
+		wantCode(t, err, wc.CodeInvalid)
+		// Another user's key is another key.
+		must[wc.Position](t)(s.SendData(ctx, keyed(john, "k1"), first.ID, []byte(`{}`)))
+
+		must[*wc.Admission](t)(s.JoinCall(ctx, mary, first.ID))
+		j.take()
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if _, err := s.LeaveCall(ctx, keyed(mary, "k2"), first.ID, nil); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.SendData(ctx, keyed(john, "k3"), first.ID, []byte(`{"n":1}`)); err != nil && wc.CodeOf(err) != wc.CodeNotFound {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		j.want(t, "john", "call_leaved mary", "stopped(cancelled)")
+		time.Sleep(25 * time.Hour)
+		_, err = s.LeaveCall(ctx, keyed(mary, "k2"), first.ID, nil)
+		wantCode(t, err, wc.CodeNotFound)
+	})
 }

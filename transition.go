@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// This file and commands.go are the pure state machine: a command is applied
+// This file, commands.go and upkeep.go are the pure state machine: a command is applied
 // to a call at a given time and yields the changed call and its events. There
 // is no I/O, no clock and no chance in it, so that it can be tested a million
 // steps a minute; see queue.go for what surrounds it.
@@ -33,6 +33,7 @@ type transition struct {
 
 	call   *Call // nil while there is none; a working copy
 	events []Event
+	values []ValueChange // the idempotency keys of the commands applied
 	purge  bool
 
 	// Of the command being applied.

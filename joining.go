@@ -1,0 +1,96 @@
+package webconferencing
+
+import (
+	"context"
+	"errors"
+)
+
+// Admission is what a device gets by joining.
+type Admission struct {
+	Call *Call
+	Seat SeatRef
+	// Grant is what the provider hands out to this device; nil if nothing.
+	Grant *Grant
+}
+
+// JoinCall gives by's device a seat in the call and starts the call if it is
+// not started. A device that is inside already keeps its seat.
+func (s *Service) JoinCall(ctx context.Context, by Actor, id CallID) (*Admission, error) {
+	const op = "join call"
+	if err := validActor(by, true); err != nil {
+		return nil, wrap(op, err)
+	}
+	c, err := s.command(ctx, by, op, id, ActionJoin, nil, func(a access) command {
+		return &joinCommand{access: a, seat: newSeatID(), inviteID: newSecret()}
+	})
+	if err != nil {
+		return nil, err
+	}
+	seat := c.Seat(by.User, by.Client)
+	if seat == nil {
+		return nil, wrap(op, seatGone())
+	}
+	ref := SeatRef{Call: id, Epoch: c.Epoch, Seat: seat.ID}
+	s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL))
+	grant, err := s.registry.grant(ctx, by, c, ref)
+	if err != nil {
+		// Without a grant the device can't take part: it must not stay.
+		_, leaveErr := s.submit(ctx, id, &leaveCommand{by: by, epoch: ref.Epoch, seat: ref.Seat})
+		return nil, wrap(op, errors.Join(err, leaveErr))
+	}
+	return &Admission{Call: c, Seat: ref, Grant: grant}, nil
+}
+
+// LeaveOptions say which seat is left. Nil or zero: that of the acting user's
+// client in the present run.
+type LeaveOptions struct {
+	Epoch uint64
+	Seat  SeatID
+}
+
+// LeaveCall takes a device out of a call. From a user who never was in this
+// run it is a decline, see [Service.DeclineCall]. A seat that is gone, of an
+// earlier run or of another user is left alone without an error.
+func (s *Service) LeaveCall(ctx context.Context, by Actor, id CallID, opts *LeaveOptions) (*Call, error) {
+	const op = "leave call"
+	if opts == nil {
+		opts = &LeaveOptions{}
+	}
+	if err := validActor(by, opts.Seat == ""); err != nil {
+		return nil, wrap(op, err)
+	}
+	if err := checkCallID(id); err != nil {
+		return nil, wrap(op, err)
+	}
+	return s.leave(ctx, by, op, id, &leaveCommand{by: by, epoch: opts.Epoch, seat: opts.Seat})
+}
+
+// DeclineCall refuses a call for all of the user's devices. A call between two
+// users ends by it, a group's call never. It changes nothing for somebody who
+// is or was inside.
+func (s *Service) DeclineCall(ctx context.Context, by Actor, id CallID) (*Call, error) {
+	const op = "decline call"
+	if err := validActor(by, false); err != nil {
+		return nil, wrap(op, err)
+	}
+	if err := checkCallID(id); err != nil {
+		return nil, wrap(op, err)
+	}
+	// A device without a name holds no seat, so nothing but a decline can
+	// come of it.
+	by.Client = ""
+	return s.leave(ctx, by, op, id, &leaveCommand{by: by})
+}
+
+// leave needs nobody's word on who may: everybody may leave.
+func (s *Service) leave(ctx context.Context, by Actor, op string, id CallID, cmd *leaveCommand) (*Call, error) {
+	once, err := newOnce(by, op, id, LeaveOptions{Epoch: cmd.epoch, Seat: cmd.seat})
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	c, err := s.submitOnce(ctx, id, cmd, once)
+	if err == nil && c == nil {
+		err = noSuchCall()
+	}
+	return c, wrap(op, err)
+}

@@ -1,0 +1,104 @@
+package webconferencing
+
+import (
+	"slices"
+	"time"
+)
+
+// The commands that nobody gives: what time and lost nodes do to a call.
+
+// expireCommand removes seats whose leases, kept by this node, have run out.
+type expireCommand struct{ seats []SeatID }
+
+func (cmd *expireCommand) apply(t *transition) error {
+	if t.call == nil {
+		return nil
+	}
+	t.cause = CauseExpired
+	t.unseat(func(s Seat) bool { return s.Node == t.node && slices.Contains(cmd.seats, s.ID) })
+	return nil
+}
+
+// nodeLostCommand removes the seats that a dead node kept and that nobody
+// came back for.
+type nodeLostCommand struct{ node string }
+
+func (cmd *nodeLostCommand) apply(t *transition) error {
+	if t.call == nil {
+		return nil
+	}
+	t.cause = CauseNodeLost
+	t.unseat(func(s Seat) bool { return s.Node == cmd.node })
+	return nil
+}
+
+// tickCommand does what the call's deadline asks for, if it is due.
+type tickCommand struct{}
+
+func (tickCommand) apply(t *transition) error {
+	c := t.call
+	if c == nil {
+		return nil
+	}
+	t.cause = CauseDeadline
+	switch {
+	case !c.Removed.IsZero():
+		if !t.now.Before(c.Removed.Add(t.limits.tombstone)) {
+			t.purge, t.changed = true, true
+		}
+	case c.State != StateStarted:
+	case !t.now.Before(c.EndBy):
+		t.stop(ReasonExpired)
+	case !c.RingUntil.IsZero() && !t.now.Before(c.RingUntil):
+		endRing(t)
+	}
+	return nil
+}
+
+// endRing gives up on those who did not answer.
+func endRing(t *transition) {
+	c := t.call
+	var missed []UserID
+	for i := range c.Participants {
+		if p := &c.Participants[i]; p.Ring == RingRinging {
+			p.Ring = RingMissed
+			missed = append(missed, p.ID)
+		}
+	}
+	c.RingUntil = time.Time{}
+	present := c.present()
+	if present == 0 || !c.IsGroup() && present == 1 {
+		reason := ReasonMissed
+		if c.answered() {
+			reason = ReasonEnded
+		}
+		t.stop(reason)
+		return
+	}
+	t.tell(Event{Type: EventMissed}, missed)
+}
+
+// rearmCommand gives the ring and the run their full time again after a time
+// in which no node was there.
+type rearmCommand struct{}
+
+func (rearmCommand) apply(t *transition) error {
+	c := t.call
+	if c == nil || !c.wantsRearm(t.now) {
+		return nil
+	}
+	if !c.RingUntil.IsZero() {
+		c.RingUntil = t.now.Add(t.limits.ring)
+	}
+	if !t.now.Before(c.EndBy) {
+		c.EndBy = t.now.Add(t.limits.maxAge)
+	}
+	t.tell(Event{Type: EventNoted}, nil)
+	return nil
+}
+
+// wantsRearm tells whether a started call has a deadline that could be unfair
+// to those who had no server to talk to.
+func (c *Call) wantsRearm(now time.Time) bool {
+	return c.State == StateStarted && (!c.RingUntil.IsZero() || !now.Before(c.EndBy))
+}
