@@ -35,7 +35,6 @@ export class CallView extends BaseElement {
 
 	constructor() {
 		super(viewStyles);
-		this.hidden = true;
 		this.#selfVideo.muted = true;
 		this.#section.append(
 			element("header", {}, element("div", { class: "who" }, this.#title, this.#status), this.#time, this.#enlarge),
