@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -85,23 +86,23 @@ func SameTopics(a, b []webconferencing.Topic) bool {
 func Time(t time.Time) time.Time { return t.Round(0).UTC() }
 
 // Call returns a copy of c as a store hands it out: times in UTC, empty lists
-// nil.
+// nil. The fields are found by looking at the type, so that one that is added
+// later is not forgotten here.
 func Call(c *webconferencing.Call) *webconferencing.Call {
 	d := c.Clone()
-	for _, t := range []*time.Time{
-		&d.Created, &d.Started, &d.Stopped, &d.ScheduledStart,
-		&d.ScheduledEnd, &d.RingUntil, &d.Removed,
-	} {
-		*t = Time(*t)
+	fields := reflect.ValueOf(d).Elem()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		switch t, ok := f.Addr().Interface().(*time.Time); {
+		case ok:
+			*t = Time(*t)
+		case f.Kind() == reflect.Slice && f.Len() == 0:
+			f.SetZero()
+		}
 	}
 	for i := range d.Seats {
 		d.Seats[i].Joined = Time(d.Seats[i].Joined)
 	}
-	d.Invites = orNil(d.Invites)
-	d.Admitted = orNil(d.Admitted)
-	d.Participants = orNil(d.Participants)
-	d.Origins = orNil(d.Origins)
-	d.Seats = orNil(d.Seats)
 	return d
 }
 
