@@ -1,0 +1,176 @@
+package wsframe
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is the server's end of a WebSocket.
+//
+// ReadMessage and SetWake belong to one goroutine. WriteFrames, Ping, Close,
+// Abort and LastHeard are safe for concurrent use. Pings, pongs and the closing
+// handshake are dealt with only while ReadMessage or Close is running.
+type Conn struct {
+	up       *Upgrader
+	net      net.Conn
+	direct   direct // system calls of our own, if net is a plain socket
+	protocol string
+	base     time.Time    // what heard counts from
+	heard    atomic.Int64 // when bytes last arrived, in ns since base
+
+	reading sync.Mutex // guards reader; held while waiting for bytes
+	reader  reader
+
+	clock sync.Mutex // guards the deadline for reading
+	armed time.Time  // the deadline that is set; zero for none
+	until time.Time  // by when the closing handshake is over; zero if not begun
+
+	mu     sync.Mutex // guards writing
+	goodby bool       // a close frame was sent: nothing may follow it
+	failed error      // why writing is no longer possible
+}
+
+// drainBytes is how much may arrive between our close frame and the other
+// end's.
+const drainBytes = 1 << 20
+
+func newConn(u *Upgrader, conn net.Conn, early []byte) *Conn {
+	c := &Conn{up: u, net: conn, base: time.Now()}
+	c.reader.early = early
+	c.direct.init(c)
+	return c
+}
+
+// Subprotocol returns the agreed subprotocol, or "" for none.
+func (c *Conn) Subprotocol() string { return c.protocol }
+
+// LastHeard returns when bytes of any kind last arrived, or when the
+// connection was made. The time is good for measuring on the monotonic clock.
+func (c *Conn) LastHeard() time.Time { return c.base.Add(time.Duration(c.heard.Load())) }
+
+// SetWake makes ReadMessage return [ErrWake] once when t has come. The zero
+// time takes an earlier call back.
+func (c *Conn) SetWake(t time.Time) { c.reader.wake = t }
+
+// Close closes the connection with a code and a reason of up to 123 bytes,
+// which is cut if it is longer. It waits up to CloseTimeout for the other end
+// to do the same, and longer by WriteTimeout if the other end does not read.
+// Messages that arrive meanwhile are dropped. On return the connection has
+// ended, whatever the error. Closing again only waits.
+func (c *Conn) Close(code int, reason string) error {
+	if !validCode(code) {
+		code, reason = CodeInternal, ""
+	}
+	err := c.sendClose(code, reason)
+	c.expectEnd()
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for c.reader.ended == nil {
+		// Only for the other end's close frame: what it says is of no use.
+		_, _, _ = c.next()
+	}
+	if errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Abort drops the connection without a word, with what has not been sent yet.
+// It does not wait.
+func (c *Conn) Abort() {
+	if tcp, ok := c.net.(*net.TCPConn); ok {
+		// A dead peer would make the kernel keep unsent bytes for minutes.
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.net.Close()
+}
+
+// expectEnd bounds the rest of the connection's life.
+func (c *Conn) expectEnd() {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	if !c.until.IsZero() {
+		return
+	}
+	c.until = time.Now().Add(c.up.opts.CloseTimeout)
+	c.armed = c.until
+	// If this fails, so does the reading that it is for.
+	_ = c.net.SetReadDeadline(c.until)
+}
+
+// ending reports whether the closing handshake has begun at this end.
+func (c *Conn) ending() bool {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	return !c.until.IsZero()
+}
+
+// arm sees to it that reading stops at the given time or earlier. The zero time
+// asks for nothing.
+func (c *Conn) arm(due time.Time) error {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	if !c.until.IsZero() {
+		due = c.until
+	}
+	// An earlier deadline may stay. It costs one needless return from
+	// waiting, setting it costs time with every message.
+	if due.IsZero() || !c.armed.IsZero() && !c.armed.After(due) {
+		return nil
+	}
+	c.armed = due
+	return c.net.SetReadDeadline(due)
+}
+
+// disarm takes an expired deadline away.
+func (c *Conn) disarm() error {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	c.armed = time.Time{}
+	return c.net.SetReadDeadline(time.Time{})
+}
+
+// end notes the end of the connection as the reader saw it.
+func (c *Conn) end(err error) error {
+	c.reader.ended = err
+	c.reader.free(c.up)
+	_ = c.net.Close()
+	return err
+}
+
+// breach ends the connection because the other end broke a rule. It lets the
+// other end read why before the connection goes.
+func (c *Conn) breach(fault *CloseError) error {
+	ending := c.ending()
+	if c.sendClose(fault.Code, fault.Reason) != nil || ending {
+		return c.end(fault)
+	}
+	// Closing a socket that has unread bytes makes the kernel take back what
+	// was sent. Therefore end our half only, and read the other until it ends.
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
+		if half.CloseWrite() != nil {
+			return c.end(fault)
+		}
+	}
+	c.expectEnd()
+	r := &c.reader
+	r.message = nil
+	for {
+		r.from, r.to = 0, 0
+		if _, err := c.fill(nil); err != nil {
+			return c.end(fault)
+		}
+	}
+}
+
+// failure ends the connection because reading is not possible.
+func (c *Conn) failure(err error) error {
+	if c.ending() || errors.Is(err, net.ErrClosed) {
+		return c.end(ErrClosed)
+	}
+	return c.end(fmt.Errorf("read from WebSocket: %w", err))
+}
