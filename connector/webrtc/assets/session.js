@@ -20,8 +20,16 @@ const protocol = "webrtc/1";
 const helloPauses = [3000, 6000, 12_000, 24_000];
 /** Most devices that one device connects to, whatever others claim. */
 const maxPeers = 15;
+/** Devices whose state is remembered. */
+const maxDevices = 200;
 /** Upstream for all pictures of a mesh together, in bits per second. */
 const upstream = 2_500_000;
+
+/**
+ * @typedef {object} Device
+ * @property {number} n number of its last message
+ * @property {{muted: boolean, cameraOff: boolean}} [state]
+ */
 
 /** @implements {MediaSession} */
 export class MeshSession extends EventTarget {
@@ -30,8 +38,8 @@ export class MeshSession extends EventTarget {
 	#media = new LocalMedia();
 	/** @type {Map<string, Peer>} by client id */
 	#peers = new Map();
-	/** @type {Map<string, number>} number of the last message by client id */
-	#heard = new Map();
+	/** @type {Map<string, Device>} by client id, those heard of last at the end */
+	#devices = new Map();
 	/** @type {RTCIceServer[]} */
 	#iceServers = [];
 	/** @type {Set<string>} users who are in the call and have not answered */
@@ -126,11 +134,11 @@ export class MeshSession extends EventTarget {
 		if (!this.#started || data.protocol !== protocol || typeof userId !== "string" || typeof clientId !== "string") return;
 		if (clientId === this.#options.clientId || (to !== undefined && to !== this.#options.clientId)) return;
 		// A message that was sent again after a broken connection.
-		if (typeof n !== "number" || n <= (this.#heard.get(clientId) ?? 0)) return;
-		this.#heard.set(clientId, n);
+		if (typeof n !== "number" || n <= (this.#devices.get(clientId)?.n ?? 0)) return;
 		this.#expected.delete(userId);
 		const known = this.#peers.get(clientId);
 		if (known && known.party.userId !== userId) return;
+		this.#note(clientId, data);
 		if (known && kind !== "bye" && known.healthy) known.party.state = "connected";
 		switch (kind) {
 			case "hello":
@@ -150,7 +158,6 @@ export class MeshSession extends EventTarget {
 				break;
 			default:
 		}
-		this.#noteState(clientId, data.state);
 		this.#changed();
 	}
 
@@ -163,7 +170,6 @@ export class MeshSession extends EventTarget {
 			if (peer.party.userId !== userId || (clientId !== undefined && id !== clientId)) continue;
 			peer.close();
 			this.#peers.delete(id);
-			this.#heard.delete(id);
 		}
 		this.#shareUpstream();
 		this.#changed();
@@ -265,6 +271,7 @@ export class MeshSession extends EventTarget {
 			renewServers: () => this.#servers.get(),
 			log: (text, error) => this.#options.log.prefix("peer")[error ? "warn" : "info"](text, error),
 		});
+		Object.assign(peer.party, this.#devices.get(clientId)?.state);
 		this.#peers.set(clientId, peer);
 		return peer;
 	}
@@ -276,14 +283,21 @@ export class MeshSession extends EventTarget {
 	}
 
 	/**
+	 * Remembers what a device said of itself, also before there is a peer.
+	 *
 	 * @param {string} clientId
-	 * @param {any} state
+	 * @param {any} data
 	 */
-	#noteState(clientId, state) {
-		const party = this.#peers.get(clientId)?.party;
-		if (!party || state === null || typeof state !== "object") return;
-		party.muted = state.muted === true;
-		party.cameraOff = state.cameraOff === true;
+	#note(clientId, { n, state }) {
+		let said = this.#devices.get(clientId)?.state;
+		if (state !== null && typeof state === "object") said = { muted: state.muted === true, cameraOff: state.cameraOff === true };
+		this.#devices.delete(clientId);
+		this.#devices.set(clientId, { n, state: said });
+		if (this.#devices.size > maxDevices) {
+			const [oldest] = this.#devices.keys();
+			this.#devices.delete(oldest);
+		}
+		Object.assign(this.#peers.get(clientId)?.party ?? {}, said);
 	}
 
 	#mediaChanged() {

@@ -133,7 +133,7 @@ export class CallView extends BaseElement {
 			const name = current.names.get(remote.userId) ?? remote.userId;
 			let party = this.#parties.get(remote.clientId);
 			if (!party) {
-				party = new Party(name, () => {
+				party = new Party(name, current.pictures.get(remote.userId) ?? "", () => {
 					this.#sound.hidden = false;
 				});
 				this.#parties.set(remote.clientId, party);
@@ -205,11 +205,12 @@ class Party {
 
 	/**
 	 * @param {string} name
+	 * @param {string} picture
 	 * @param {() => void} silenced called when the browser wants a click first
 	 */
-	constructor(name, silenced) {
+	constructor(name, picture, silenced) {
 		this.#silenced = silenced;
-		this.box = element("div", { class: "party" }, avatar(name, null), this.video, this.#name);
+		this.box = element("div", { class: "party" }, avatar(name, picture), this.video, this.#name);
 	}
 
 	/**

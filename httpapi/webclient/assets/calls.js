@@ -20,6 +20,8 @@ import { rememberCall, takeCall } from "./resume.js";
 
 /** How long the outcome of a call stays visible, in ms. */
 const outcomeTime = 8000;
+/** How long it is told that somebody joined or left, in ms. */
+const flashTime = 5000;
 const outcomes = new Set(["ended", "declined", "missed", "cancelled", "busy", "replaced", "expired", "gone", "failed"]);
 
 /**
@@ -44,7 +46,7 @@ class CallController extends EventTarget {
 	/** @type {ReturnType<WebConferencing["onUserUpdate"]> | null} */
 	#events = null;
 	#page = new AbortController();
-	/** @type {ReturnType<typeof setTimeout> | undefined} */
+	/** @type {ReturnType<typeof setTimeout> | undefined} ends what is shown for a while */
 	#clear;
 
 	/** @param {WebConferencing} wc */
@@ -368,7 +370,10 @@ class CallController extends EventTarget {
 		current.seat = call.seat ?? "";
 		current.epoch = call.epoch ?? 0;
 		current.url = current.session ? "" : (call.grant?.url ?? current.provider?.getCallUrl?.(current.callId) ?? "");
-		for (const p of call.participants) current.names.set(p.id, p.title || p.id);
+		for (const { id, title, avatarLink } of call.participants) {
+			current.names.set(id, title || id);
+			current.pictures.set(id, avatarLink ?? "");
+		}
 		const me = this.#wc.getUser().id;
 		const others = call.participants.some((p) => p.id !== me && p.state === "joined");
 		if (others) this.#activate(current);
@@ -381,15 +386,30 @@ class CallController extends EventTarget {
 		await current.session?.start(call);
 	}
 
-	/**
-	 * @param {Current} current
-	 * @param {string} [status]
-	 */
-	#activate(current, status = this.#text("status.connected")) {
+	/** @param {Current} current */
+	#activate(current) {
 		current.phase = "active";
 		current.since ||= Date.now();
-		current.status = status;
+		current.status = this.#text("status.connected");
 		this.#changed();
+	}
+
+	/**
+	 * Tells for a moment what somebody did.
+	 *
+	 * @param {Current} current
+	 * @param {string} key
+	 * @param {string} userId
+	 */
+	#flash(current, key, userId) {
+		current.status = this.#text(key, { name: current.names.get(userId) ?? userId });
+		this.#changed();
+		clearTimeout(this.#clear);
+		this.#clear = setTimeout(() => {
+			const alone = current.session?.remotes.length === 0;
+			current.status = this.#text(alone ? "status.waiting" : "status.connected");
+			this.#changed();
+		}, flashTime);
 	}
 
 	// --- leaving ---
@@ -453,8 +473,8 @@ class CallController extends EventTarget {
 				if (part?.id === me) {
 					if (clientId !== this.#wc.clientId) this.#incoming.remove(callId);
 				} else if (current && part && current.seat) {
-					const name = current.names.get(part.id) ?? part.id;
-					this.#activate(current, current.group ? this.#text("status.joined", { name }) : undefined);
+					this.#activate(current);
+					if (current.group) this.#flash(current, "status.joined", part.id);
 				}
 				break;
 			case "call_leaved":
@@ -487,7 +507,7 @@ class CallController extends EventTarget {
 		}
 		const everywhere = event.eventType === "call_leaved";
 		current.session?.dropParty(userId, everywhere ? undefined : event.clientId);
-		if (everywhere && current.group) current.status = this.#text("status.left", { name: current.names.get(userId) ?? userId });
+		if (everywhere && current.group) this.#flash(current, "status.left", userId);
 		this.#changed();
 	}
 

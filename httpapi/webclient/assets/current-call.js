@@ -39,6 +39,7 @@ export function newCurrent(members) {
 		since: 0,
 		session: null,
 		names: new Map(),
+		pictures: new Map(),
 		provider: null,
 		seat: "",
 		epoch: 0,

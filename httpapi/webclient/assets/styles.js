@@ -132,14 +132,14 @@ export const viewStyles = [
 	video { display: block; inline-size: 100%; block-size: 100%; object-fit: cover; }
 	.party video { position: absolute; inset: 0; }
 	.party .avatar { position: relative; inline-size: 84px; block-size: 84px; font-size: 30px; }
-	.party[data-picture] .avatar { display: none; }
+	.party[data-picture] .avatar, .party:not([data-picture]) video { visibility: hidden; }
 	.name {
 		position: absolute; inset-block-end: 8px; inset-inline-start: 8px; max-inline-size: calc(100% - 16px); padding: 2px 10px;
 		border-radius: 999px; background: rgb(0 0 0 / 55%); font-size: .8rem;
 		overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
 	}
 	.self {
-		position: absolute; inset-block-end: 12px; inset-inline-end: 12px; inline-size: 28%; aspect-ratio: 4 / 3;
+		position: absolute; inset-block-start: 12px; inset-inline-end: 12px; inline-size: min(28%, 240px); aspect-ratio: 4 / 3;
 		overflow: hidden; border-radius: 10px; border: 2px solid rgb(255 255 255 / 70%); background: #26324a;
 	}
 	.self[data-alone] { inset: 0; inline-size: 100%; block-size: 100%; aspect-ratio: auto; border: 0; border-radius: 0; }

@@ -378,8 +378,9 @@ export interface CurrentCall {
 	url: string;
 	since: number;
 	session: MediaSession | null;
-	/** Names of participants by id. */
+	/** Names of participants by id, and addresses of their pictures. */
 	names: Map<string, string>;
+	pictures: Map<string, string>;
 }
 
 /** The call controller. Dispatches `change`. */
