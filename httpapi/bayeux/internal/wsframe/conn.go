@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,34 +127,47 @@ func (c *Conn) arm(due time.Time) error {
 	return c.net.SetReadDeadline(due)
 }
 
-// disarm takes an expired deadline away.
-func (c *Conn) disarm() error {
+// expired replaces a deadline that has passed by the one for the connection's
+// end, if there is one. It fails if that has passed as well.
+func (c *Conn) expired(now time.Time) error {
 	c.clock.Lock()
 	defer c.clock.Unlock()
-	c.armed = time.Time{}
-	return c.net.SetReadDeadline(time.Time{})
+	if !c.until.IsZero() && !now.Before(c.until) {
+		return os.ErrDeadlineExceeded
+	}
+	c.armed = c.until
+	return c.net.SetReadDeadline(c.until)
 }
 
-// end notes the end of the connection as the reader saw it.
-func (c *Conn) end(err error) error {
-	c.reader.ended = err
-	c.reader.free(c.up)
-	_ = c.net.Close()
-	return err
+// conclude decides what an error of reading means for the connection, and
+// returns what the caller is to know of it.
+func (c *Conn) conclude(err error) error {
+	var fault *CloseError
+	switch {
+	case errors.Is(err, ErrWake):
+		return err
+	case !errors.As(err, &fault):
+		if c.ending() || errors.Is(err, net.ErrClosed) {
+			return c.end(ErrClosed)
+		}
+		return c.end(fmt.Errorf("WebSocket was lost: %w", err))
+	case !fault.Remote:
+		c.refuse(fault)
+	}
+	return c.end(fault)
 }
 
-// breach ends the connection because the other end broke a rule. It lets the
-// other end read why before the connection goes.
-func (c *Conn) breach(fault *CloseError) error {
-	ending := c.ending()
-	if c.sendClose(fault.Code, fault.Reason) != nil || ending {
-		return c.end(fault)
+// refuse tells the other end which rule it broke, and lets it read that before
+// the connection goes.
+func (c *Conn) refuse(fault *CloseError) {
+	if c.ending() || c.sendClose(fault.Code, fault.Reason) != nil {
+		return
 	}
 	// Closing a socket that has unread bytes makes the kernel take back what
 	// was sent. Therefore end our half only, and read the other until it ends.
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		if half.CloseWrite() != nil {
-			return c.end(fault)
+			return
 		}
 	}
 	c.expectEnd()
@@ -161,16 +175,17 @@ func (c *Conn) breach(fault *CloseError) error {
 	r.message = nil
 	for {
 		r.from, r.to = 0, 0
-		if _, err := c.fill(nil); err != nil {
-			return c.end(fault)
+		if err := c.fill(); err != nil {
+			return
 		}
 	}
 }
 
-// failure ends the connection because reading is not possible.
-func (c *Conn) failure(err error) error {
-	if c.ending() || errors.Is(err, net.ErrClosed) {
-		return c.end(ErrClosed)
-	}
-	return c.end(fmt.Errorf("read from WebSocket: %w", err))
+// end notes the end of the connection as the reader saw it.
+func (c *Conn) end(err error) error {
+	c.reader.ended = err
+	c.reader.message = nil
+	c.reader.free(c.up)
+	_ = c.net.Close()
+	return err
 }

@@ -46,7 +46,7 @@ func (h *header) control() bool { return h.opcode&bitControl != 0 }
 
 // parseHeader reads a header from the beginning of b. It returns 0 if b is too
 // short, and finds a fault as soon as its first byte is there.
-func parseHeader(b []byte) (h header, n int, fault *CloseError) {
+func parseHeader(b []byte) (h header, n int, err error) {
 	if len(b) == 0 {
 		return h, 0, nil
 	}
@@ -97,7 +97,10 @@ func parseHeader(b []byte) (h header, n int, fault *CloseError) {
 	return h, n + len(h.mask), nil
 }
 
-func broken(reason string) *CloseError { return &CloseError{Code: CodeProtocol, Reason: reason} }
+func broken(reason string) error { return breach(CodeProtocol, reason) }
+
+// breach is the error for an other end that breaks a rule.
+func breach(code int, reason string) error { return &CloseError{Code: code, Reason: reason} }
 
 // appendHeader appends the header of a final frame of the server.
 func appendHeader(dst []byte, opcode byte, length int) []byte {
@@ -149,7 +152,7 @@ func validCode(code int) bool {
 }
 
 // parseClose reads the payload of a close frame.
-func parseClose(p []byte) (code int, reason string, fault *CloseError) {
+func parseClose(p []byte) (code int, reason string, err error) {
 	switch {
 	case len(p) == 0:
 		return CodeNoStatus, "", nil
@@ -161,7 +164,7 @@ func parseClose(p []byte) (code int, reason string, fault *CloseError) {
 		return 0, "", broken("close code is not allowed")
 	}
 	if !utf8.Valid(p[2:]) {
-		return 0, "", &CloseError{Code: CodeInvalidText, Reason: "close reason is not UTF-8"}
+		return 0, "", breach(CodeInvalidText, "close reason is not UTF-8")
 	}
 	return code, string(p[2:]), nil
 }

@@ -3,8 +3,6 @@ package wsframe
 import (
 	"bytes"
 	"errors"
-	"os"
-	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -12,12 +10,9 @@ import (
 // reader is what reading keeps between messages. Between two frames it has no
 // memory besides itself.
 type reader struct {
+	input
 	ended error     // why there is nothing more to read
 	wake  time.Time // when to return to the caller; zero for never
-	early []byte    // what net/http had read already
-
-	input    *[inputBytes]byte // nil if nothing has arrived
-	from, to int               // what of input is still to be looked at
 
 	frame   bool // the header of a frame has been read
 	header  header
@@ -30,24 +25,15 @@ type reader struct {
 
 	controls int       // control frames in the present second
 	second   time.Time // when it began
-	drained  int       // bytes that came after our close frame
 }
-
-var (
-	errMessageLate = &CloseError{Code: CodePolicy, Reason: "message timeout"}
-	errControls    = &CloseError{Code: CodePolicy, Reason: "too many control frames"}
-	errFragments   = &CloseError{Code: CodePolicy, Reason: "too many fragments"}
-	errTooBig      = &CloseError{Code: CodeTooBig, Reason: "message is too large"}
-	errBadText     = &CloseError{Code: CodeInvalidText, Reason: "text is not UTF-8"}
-	errBinary      = &CloseError{Code: CodeUnsupported, Reason: "text only"}
-)
 
 // ReadMessage waits for the next message, answering pings meanwhile. The
 // payload belongs to the caller.
 //
 // The error is [ErrWake] if it is time for that, after which reading may go on.
-// After any other error the connection has ended: a [*CloseError] if there is a
-// close code to speak of, [ErrClosed] if this end did it.
+// After any other error the connection has ended, and the error stays the same:
+// a [*CloseError] if there is a close code to speak of, [ErrClosed] if this end
+// did it, otherwise what became of the network connection.
 func (c *Conn) ReadMessage() (Kind, []byte, error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -58,76 +44,65 @@ func (c *Conn) ReadMessage() (Kind, []byte, error) {
 func (c *Conn) next() (Kind, []byte, error) {
 	r := &c.reader
 	for r.ended == nil {
-		var fault *CloseError
-		if !r.frame {
-			fault = c.beginFrame()
+		kind, payload, err := c.step()
+		if err != nil {
+			return 0, nil, c.conclude(err)
 		}
-		if r.frame && fault == nil {
-			var kind Kind
-			var payload []byte
-			kind, payload, fault = c.takeFrame()
-			if kind != 0 && !c.ending() {
-				r.release(c.up)
-				return kind, payload, nil
-			}
-		} else if fault == nil {
-			_, err := c.fill(nil)
-			fault = c.sort(err)
-		}
-		switch {
-		case fault == errNow:
-			return 0, nil, ErrWake
-		case fault != nil:
-			return 0, nil, c.breach(fault)
+		if kind != 0 && !c.ending() {
+			r.release(c.up)
+			return kind, payload, nil
 		}
 	}
 	return 0, nil, r.ended
 }
 
-// errNow takes the place of ErrWake where only faults can be returned.
-var errNow = &CloseError{}
-
-// sort turns an error of fill into a fault, or ends the connection.
-func (c *Conn) sort(err error) *CloseError {
-	var fault *CloseError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, ErrWake):
-		return errNow
-	case errors.As(err, &fault):
-		return fault
+// step deals with what is in the input, or waits for more. It returns a message
+// that is complete.
+func (c *Conn) step() (Kind, []byte, error) {
+	r := &c.reader
+	if !r.frame {
+		if err := c.beginFrame(); err != nil {
+			return 0, nil, err
+		}
 	}
-	_ = c.failure(err)
-	return nil
+	switch {
+	case !r.frame:
+		return 0, nil, c.fill()
+	case r.header.control():
+		return 0, nil, c.takeControl()
+	case r.parts == 1 && r.header.fin && r.message == nil && int(r.header.length) <= inputBytes:
+		return c.takeWhole()
+	default:
+		return c.takePart()
+	}
 }
 
 // beginFrame reads a header, if there is one in the input.
-func (c *Conn) beginFrame() *CloseError {
+func (c *Conn) beginFrame() error {
 	r := &c.reader
-	h, n, fault := parseHeader(r.buffered())
-	if fault != nil || n == 0 && r.from == r.to {
-		return fault
+	b := r.buffered()
+	h, n, err := parseHeader(b)
+	if err != nil || len(b) == 0 {
+		return err
 	}
 	// The first byte tells what may not come at this point.
-	opcode := r.input[r.from] & bitsOpcode
 	switch {
-	case opcode >= opClose:
-	case opcode == opContinuation && r.parts == 0:
+	case h.control():
+	case h.opcode == opContinuation && r.parts == 0:
 		return broken("nothing to continue")
-	case opcode != opContinuation && r.parts > 0:
+	case h.opcode != opContinuation && r.parts > 0:
 		return broken("message within a message")
-	case opcode == opBinary && c.up.opts.TextOnly:
-		return errBinary
+	case h.opcode == opBinary && c.up.opts.TextOnly:
+		return breach(CodeUnsupported, "text only")
 	case r.parts >= c.up.opts.MaxFragments:
-		return errFragments
+		return breach(CodePolicy, "too many fragments")
 	}
 	if n == 0 {
 		return nil
 	}
 	if !h.control() {
 		if h.length > uint64(c.up.opts.MaxMessageBytes-len(r.message)) {
-			return errTooBig
+			return breach(CodeTooBig, "message is too large")
 		}
 		if r.parts++; r.parts == 1 {
 			r.kind = Kind(h.opcode)
@@ -138,31 +113,30 @@ func (c *Conn) beginFrame() *CloseError {
 	return nil
 }
 
-// takeFrame deals with the payload of the present frame, of which it waits for
-// a part if need be. It returns the message that the frame completes.
-func (c *Conn) takeFrame() (Kind, []byte, *CloseError) {
+// takeWhole takes a message that is one small frame.
+func (c *Conn) takeWhole() (Kind, []byte, error) {
 	r := &c.reader
-	whole := r.header.control() || r.parts == 1 && r.header.fin && r.message == nil && r.left <= inputBytes
-	if have := r.to - r.from; have < r.left && (whole || have == 0) {
-		_, err := c.fill(r.spare(whole))
-		return 0, nil, c.sort(err)
+	if r.to-r.from < r.left {
+		return 0, nil, c.fill()
 	}
-	if r.header.control() {
-		p := r.consume(r.left)
-		r.frame = false
-		if r.parts == 0 {
-			r.begun = time.Time{}
-		}
-		return 0, nil, c.control(r.header.opcode, p)
+	p := r.consume(r.left)
+	if r.kind == Text && !utf8.Valid(p) {
+		return 0, nil, breach(CodeInvalidText, "text is not UTF-8")
 	}
-	if whole {
-		p := r.consume(r.left)
-		if r.kind == Text && !utf8.Valid(p) {
-			return 0, nil, errBadText
-		}
-		return r.finish(bytes.Clone(p))
+	return r.finish(bytes.Clone(p))
+}
+
+// takePart takes what there is of a frame that is large, or one of several.
+func (c *Conn) takePart() (Kind, []byte, error) {
+	r := &c.reader
+	have := r.to - r.from
+	if have == 0 && r.left >= inputBytes {
+		return 0, nil, c.takeDirectly()
 	}
-	r.message = append(r.message, r.consume(min(r.left, r.to-r.from))...)
+	if have == 0 && r.left > 0 {
+		return 0, nil, c.fill()
+	}
+	r.message = append(r.message, r.consume(min(r.left, have))...)
 	if r.left > 0 {
 		return 0, nil, nil
 	}
@@ -171,7 +145,7 @@ func (c *Conn) takeFrame() (Kind, []byte, *CloseError) {
 		n, ok := checkText(r.message[r.checked:])
 		r.checked += n
 		if !ok || r.header.fin && r.checked < len(r.message) {
-			return 0, nil, errBadText
+			return 0, nil, breach(CodeInvalidText, "text is not UTF-8")
 		}
 	}
 	if !r.header.fin {
@@ -180,37 +154,63 @@ func (c *Conn) takeFrame() (Kind, []byte, *CloseError) {
 	return r.finish(r.message)
 }
 
-// control deals with a control frame.
-func (c *Conn) control(opcode byte, p []byte) *CloseError {
+// takeDirectly reads into the message itself. The memory grows with what has
+// come, not with what was announced.
+func (c *Conn) takeDirectly() error {
 	r := &c.reader
-	if opcode == opClose {
-		code, reason, fault := parseClose(p)
-		if fault == nil {
-			// If the answer does not get through, that is the end as well.
-			_ = c.sendClose(code, "")
-			_ = c.end(&CloseError{Code: code, Reason: reason, Remote: true})
+	at := len(r.message)
+	if cap(r.message)-at < inputBytes {
+		grown := make([]byte, at, at+min(r.left, max(at, 2*inputBytes)))
+		copy(grown, r.message)
+		r.message = grown
+	}
+	room := r.message[at:cap(r.message)]
+	room = room[:min(len(room), r.left)]
+	n, err := c.read(room)
+	r.header.mask = unmask(room[:n], r.header.mask)
+	r.message = r.message[:at+n]
+	r.left -= n
+	return err
+}
+
+// takeControl takes a control frame and does what it asks for.
+func (c *Conn) takeControl() error {
+	r := &c.reader
+	if r.to-r.from < r.left {
+		return c.fill()
+	}
+	p := r.consume(r.left)
+	r.frame = false
+	if r.parts == 0 {
+		r.begun = time.Time{}
+	}
+	if r.header.opcode == opClose {
+		code, reason, err := parseClose(p)
+		if err != nil {
+			return err
 		}
-		return fault
+		// If the answer does not get through, that is the end as well.
+		_ = c.sendClose(code, "")
+		return &CloseError{Code: code, Reason: reason, Remote: true}
 	}
 	now := time.Now()
 	if now.Sub(r.second) >= time.Second {
 		r.second, r.controls = now, 0
 	}
 	if r.controls++; r.controls > c.up.opts.MaxControls {
-		return errControls
+		return breach(CodePolicy, "too many control frames")
 	}
-	if opcode == opPong {
-		return nil
-	}
-	err := c.sendControl(opPong, p)
-	if err != nil && !errors.Is(err, ErrClosed) {
-		return c.sort(err)
+	if r.header.opcode == opPing {
+		// After our close frame there are no more answers.
+		if err := c.sendControl(opPong, p); err != nil && !errors.Is(err, ErrClosed) {
+			return err
+		}
 	}
 	return nil
 }
 
 // finish completes the present message.
-func (r *reader) finish(payload []byte) (Kind, []byte, *CloseError) {
+func (r *reader) finish(payload []byte) (Kind, []byte, error) {
 	kind := r.kind
 	r.frame, r.parts, r.message, r.checked, r.begun = false, 0, nil, 0, time.Time{}
 	if payload == nil {
@@ -219,37 +219,15 @@ func (r *reader) finish(payload []byte) (Kind, []byte, *CloseError) {
 	return kind, payload, nil
 }
 
-func (r *reader) buffered() []byte {
-	if r.input == nil {
-		return nil
-	}
-	return r.input[r.from:r.to]
-}
-
 // consume takes n bytes of payload from the input. They are good until the
 // next reading.
 func (r *reader) consume(n int) []byte {
 	if n == 0 {
 		return nil
 	}
-	p := r.input[r.from : r.from+n]
+	p := r.bytes[r.from : r.from+n]
 	r.header.mask = unmask(p, r.header.mask)
 	r.from += n
 	r.left -= n
 	return p
-}
-
-// release gives the input back if nothing is left in it.
-func (r *reader) release(u *Upgrader) {
-	if r.from == r.to {
-		r.free(u)
-	}
-}
-
-func (r *reader) free(u *Upgrader) {
-	if r.input != nil {
-		u.inputs.Put(r.input)
-		r.input = nil
-	}
-	r.from, r.to = 0, 0
 }

@@ -1,0 +1,161 @@
+package wsframe
+
+import (
+	"errors"
+	"os"
+	"time"
+)
+
+// input is what has arrived and is still to be looked at.
+type input struct {
+	early    []byte            // what net/http had read already
+	bytes    *[inputBytes]byte // nil if there is nothing
+	from, to int               // the part of bytes that counts
+	drained  int               // how much came after our close frame
+
+	// head takes the first bytes where one cannot wait without memory to read
+	// into.
+	head [8]byte
+}
+
+func (in *input) buffered() []byte {
+	if in.bytes == nil {
+		return nil
+	}
+	return in.bytes[in.from:in.to]
+}
+
+// room returns memory to read into.
+func (in *input) room(u *Upgrader) []byte {
+	if in.bytes == nil {
+		in.bytes = u.takeInput()
+	}
+	if in.to == len(in.bytes) {
+		in.to = copy(in.bytes[:], in.bytes[in.from:])
+		in.from = 0
+	}
+	return in.bytes[in.to:]
+}
+
+// release gives the memory back if there is nothing in it.
+func (in *input) release(u *Upgrader) {
+	if in.from == in.to {
+		in.free(u)
+	}
+}
+
+func (in *input) free(u *Upgrader) {
+	if in.bytes != nil {
+		u.inputs.Put(in.bytes)
+		in.bytes = nil
+	}
+	in.from, in.to = 0, 0
+}
+
+// fill waits until there is more in the input.
+func (c *Conn) fill() error {
+	_, err := c.read(nil)
+	return err
+}
+
+// read waits for bytes, which go into dst or, if that is nil, into the input.
+// It keeps all times of the connection.
+func (c *Conn) read(dst []byte) (int, error) {
+	r := &c.reader
+	if r.begun.IsZero() && (r.frame || r.parts > 0 || r.from < r.to) {
+		r.begun = time.Now()
+	}
+	for {
+		if err := c.arm(r.due(c.up.opts.MessageTimeout)); err != nil {
+			return 0, err
+		}
+		n, err := c.receive(dst)
+		if n > 0 {
+			c.heard.Store(int64(time.Since(c.base)))
+			if c.ending() {
+				if r.drained += n; r.drained > drainBytes {
+					return n, ErrClosed
+				}
+			}
+			return n, nil
+		}
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, err
+		}
+		now := time.Now()
+		if err := c.expired(now); err != nil {
+			return 0, err
+		}
+		if err := r.overdue(now, c.up.opts.MessageTimeout); err != nil && !c.ending() {
+			return 0, err
+		}
+	}
+}
+
+// due returns when waiting has to stop, or zero for never.
+func (r *reader) due(timeout time.Duration) time.Time {
+	due := r.wake
+	if !r.begun.IsZero() {
+		if late := r.begun.Add(timeout); due.IsZero() || late.Before(due) {
+			due = late
+		}
+	}
+	return due
+}
+
+// overdue returns the error for the time that has come, if one has.
+func (r *reader) overdue(now time.Time, timeout time.Duration) error {
+	if !r.begun.IsZero() && now.Sub(r.begun) >= timeout {
+		return breach(CodePolicy, "message timeout")
+	}
+	if !r.wake.IsZero() && !now.Before(r.wake) {
+		r.wake = time.Time{}
+		return ErrWake
+	}
+	return nil
+}
+
+// receive reads once. It waits without holding memory if the input is empty.
+func (c *Conn) receive(dst []byte) (int, error) {
+	in := &c.reader.input
+	if len(in.early) > 0 {
+		into := dst
+		if dst == nil {
+			into = in.room(c.up)
+		}
+		n := copy(into, in.early)
+		if in.early = in.early[n:]; len(in.early) == 0 {
+			in.early = nil
+		}
+		in.arrived(dst, n)
+		return n, nil
+	}
+	if dst == nil && in.from == in.to {
+		in.free(c.up)
+	}
+	if c.direct.usable() {
+		n, err := c.direct.read(dst)
+		in.arrived(dst, n)
+		return n, err
+	}
+	if dst != nil {
+		return c.net.Read(dst)
+	}
+	if in.bytes != nil {
+		n, err := c.net.Read(in.room(c.up))
+		in.to += n
+		return n, err
+	}
+	n, err := c.net.Read(in.head[:])
+	if n > 0 {
+		in.to += copy(in.room(c.up), in.head[:n])
+	}
+	return n, err
+}
+
+// arrived counts bytes that were read into the input.
+func (in *input) arrived(dst []byte, n int) {
+	if dst == nil {
+		in.to += n
+	}
+}
