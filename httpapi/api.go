@@ -115,7 +115,7 @@ type Options struct {
 	// package, and Timeout, MaxTimeout and PingEvery must not exceed 20 s.
 	// Defaults to the defaults of package bayeux with channel names that fit
 	// call ids, one remote call of a session at a time, connects that are held
-	// for 20 s and a ping every 10 s.
+	// for 10 s and a ping every 10 s.
 	Bayeux *bayeux.Options
 
 	// Logger gets what an operator should know. Defaults to discarding.

@@ -20,7 +20,7 @@ import (
 // called concurrently. The request's context ends after five seconds.
 type Authenticator interface {
 	// Authenticate returns the signed-in user, with Actor.Admin set for an
-	// administrator; Actor.Client is ignored. Nobody signed in is
+	// administrator; its other fields are ignored. Nobody signed in is
 	// [ErrUnauthenticated], bare or wrapped; any other error is answered by
 	// HTTP status 500 and logged.
 	Authenticate(r *http.Request) (webconferencing.Actor, error)
@@ -52,6 +52,6 @@ func (a *API) authenticate(r *http.Request) (actor webconferencing.Actor, err er
 	if actor.User == "" || len(actor.User) > 4*maxIDLength {
 		return webconferencing.Actor{}, errors.New("authenticator returned no usable user id")
 	}
-	actor.Client = ""
+	actor.Client, actor.Key = "", ""
 	return actor, nil
 }

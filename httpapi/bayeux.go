@@ -55,7 +55,7 @@ func (a *API) newBayeux() (*bayeux.Server, error) {
 	// must not be in the call afterwards.
 	o.MaxCalls = cmp.Or(o.MaxCalls, 1)
 	o.CallTimeout = cmp.Or(o.CallTimeout, commandTimeout)
-	o.Timeout = cmp.Or(o.Timeout, longestHold)
+	o.Timeout = cmp.Or(o.Timeout, evidenceEvery)
 	o.MaxTimeout = cmp.Or(o.MaxTimeout, longestHold)
 	o.PingEvery = cmp.Or(o.PingEvery, evidenceEvery)
 	if o.Logger == nil {
@@ -189,13 +189,14 @@ func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Ses
 // authorize decides what a session may subscribe to and publish on, as far as
 // the channel's name tells; the service decides about calls.
 func (a *API) authorize(_ context.Context, s *bayeux.Session, op bayeux.Operation, channel string, m *bayeux.Message) error {
+	if op == bayeux.OpCreate {
+		return nil // what follows, a subscription or a publish, is decided below
+	}
 	p := peerOf(s)
 	if named := m.StringField("exoId"); named != "" && named != string(p.user) {
 		return &bayeux.Refusal{}
 	}
 	switch op {
-	case bayeux.OpCreate:
-		return nil // what follows, a subscription or a publish, is decided below
 	case bayeux.OpSubscribe:
 		if user, ok := strings.CutPrefix(channel, userChannel); ok && user == string(p.user) {
 			return nil
@@ -256,10 +257,10 @@ func (a *API) service(command func(context.Context, *invocation) (any, error)) b
 				err = r.Reply(raw)
 			}
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, bayeux.ErrClosed) && !errors.Is(err, bayeux.ErrAnswered) && !errors.Is(err, bayeux.ErrSlow) {
 			a.logFault(ctx, "remote call", err)
 			view, _ := viewError(err)
-			_ = r.Fail(view.json()) // has no effect if the result was sent
+			_ = r.Fail(view.json()) // the session may have ended meanwhile
 		}
 	}
 }
@@ -272,7 +273,9 @@ func (a *API) invoke(ctx context.Context, p *peer, data json.RawMessage, command
 	if named := args.text("exoId"); named != "" && named != string(p.user) {
 		return nil, accessDenied("exoId names somebody else")
 	}
-	return command(ctx, &invocation{by: p.actor(args.text("exoClientId")), args: args, peer: p})
+	by := p.actor(args.text("exoClientId"))
+	by.Key = args.text("idempotencyKey")
+	return command(ctx, &invocation{by: by, args: args, peer: p})
 }
 
 func (a *API) sessionOpened(s *bayeux.Session) { peerOf(s).opened(s) }

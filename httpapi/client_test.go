@@ -44,6 +44,7 @@ type device struct {
 	t        *testing.T
 	w        *world
 	user, id string // id is the exoClientId
+	conns    *connections
 	token    string
 	http     *http.Client
 	socket   *websocket.Conn
@@ -72,8 +73,9 @@ func (w *world) dial(user, clientID, transport string) *device {
 
 func (w *world) newDevice(user, clientID string) *device {
 	ctx, cancel := context.WithCancel(context.Background())
+	conns := &connections{}
 	d := &device{
-		t: w.t, w: w, user: user, id: clientID, http: w.browser(user), ctx: ctx, cancel: cancel,
+		t: w.t, w: w, user: user, id: clientID, http: w.browserOver(user, conns), conns: conns, ctx: ctx, cancel: cancel,
 		waits: map[string]chan message{}, calls: map[string]chan message{}, events: make(chan message, 1000),
 	}
 	w.t.Cleanup(d.vanish)
@@ -359,6 +361,12 @@ func (d *device) quiet() {
 		d.t.Errorf("%s heard %s, want nothing", d.user, m.Data)
 	case <-time.After(50 * time.Millisecond):
 	}
+}
+
+// freeze stops the device as a pulled cable does: connections stay open, and
+// nothing is read or written any more.
+func (d *device) freeze() {
+	d.conns.freeze()
 }
 
 // vanish drops the connection without a word.

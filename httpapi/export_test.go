@@ -1,5 +1,7 @@
 package httpapi
 
+import "context"
+
 // Routes lists the REST routes, for the test that holds the description
 // against them.
 func (a *API) Routes() []string {
@@ -9,3 +11,6 @@ func (a *API) Routes() []string {
 	}
 	return list
 }
+
+// Recheck does at once what Run does every ten seconds.
+func (a *API) Recheck(ctx context.Context) { a.recheckSessions(ctx) }

@@ -69,7 +69,9 @@ func TestEveryRoute(t *testing.T) {
 			return a.body["state"] == "started" && a.body["starter"] == "mary" && len(a.body["participants"].([]any)) == 3 && len(invite) == 26
 		}},
 		{"mary", "GET", "space/product_team", nil, func(a answer) any { return a.body["callId"] == "g/product_team" }},
-		{"john", "GET", "calls", nil, func(a answer) any { return strings.Contains(string(a.raw), `{"id":"g/product_team","state":"started"}`) }},
+		{"john", "GET", "calls", nil, func(a answer) any {
+			return strings.Contains(string(a.raw), `{"id":"g/product_team","state":"started"}`)
+		}},
 		{"john", "GET", "calls?open=true", nil, func(a answer) any { return strings.Contains(string(a.raw), `"ring":"ringing"`) }},
 		{"john", "GET", "calls/g%2Fproduct_team", nil, func(a answer) any {
 			return a.body["id"] == "g/product_team" && a.body["owner"].(object)["title"] == "Product Team"
@@ -451,5 +453,27 @@ func TestWriteError(t *testing.T) {
 	}
 	if a.Header.Get("Content-Length") == "" || http.StatusText(a.StatusCode) == "" {
 		t.Errorf("got %v", a.Header)
+	}
+}
+
+// A command that is sent again with its key is carried out once.
+func TestIdempotencyKey(t *testing.T) {
+	w := newWorld(t, unlimited())
+	key := []string{"Idempotency-Key", "k1", "X-Client-Id", "m1"}
+	first := w.rest("mary", "POST", "calls", teamCall("g/product_team"), key...)
+	first.wantOK(t)
+	again := w.rest("mary", "POST", "calls", teamCall("g/product_team"), key...)
+	if again.wantOK(t); again.body["version"] != first.body["version"] {
+		t.Errorf("carried out twice: %s", again)
+	}
+	w.rest("mary", "POST", "calls", teamCall("g/other"), key...).wantError(t, 400, "CLIENT_ERROR")
+	w.rest("mary", "POST", "calls", teamCall("g/product_team"), "X-Client-Id", "m1").wantError(t, 409, "CLIENT_ERROR")
+	w.rest("mary", "POST", "calls/x/stop", nil, "Idempotency-Key", strings.Repeat("k", 256)).wantError(t, 400, "CLIENT_ERROR")
+	d := w.dial("mary", "m2", "websocket")
+	for range 2 {
+		c := d.do("update", object{"id": "g/product_team", "info": object{"title": "Once"}, "idempotencyKey": "k2"})
+		if c["version"].(float64) != first.body["version"].(float64)+1 {
+			t.Errorf("got %v", c)
+		}
 	}
 }

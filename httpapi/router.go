@@ -159,11 +159,16 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) (any
 	if rt.who == forAdmins && !by.Admin {
 		return nil, accessDenied("only administrators may do this")
 	}
-	client, err := clientHeader(r)
+	client, err := idHeader(r, "X-Client-Id")
 	if err != nil {
 		return nil, err
 	}
-	by.Client = client
+	by.Client = webconferencing.ClientID(client)
+	if rt.method != http.MethodGet {
+		if by.Key, err = idHeader(r, "Idempotency-Key"); err != nil {
+			return nil, err
+		}
+	}
 	q.by = by
 	if q.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return nil, err
@@ -176,13 +181,13 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) (any
 	return rt.handle(ctx, q)
 }
 
-// clientHeader returns the device that a request names.
-func clientHeader(r *http.Request) (webconferencing.ClientID, error) {
-	id := r.Header.Get("X-Client-Id")
+// idHeader returns an id that the client chose and sent in a header.
+func idHeader(r *http.Request, name string) (string, error) {
+	id := r.Header.Get(name)
 	if len(id) > maxIDLength {
-		return "", invalid("X-Client-Id", "is longer than 255 characters")
+		return "", invalid(name, "is longer than 255 characters")
 	}
-	return webconferencing.ClientID(id), nil
+	return id, nil
 }
 
 // match finds the route of a request.

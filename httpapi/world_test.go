@@ -266,11 +266,71 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+// connections are those of one client, for cutting them without closing.
+type connections struct {
+	mu     sync.Mutex
+	frozen chan struct{}
+}
+
+func (c *connections) add(conn net.Conn) net.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen == nil {
+		c.frozen = make(chan struct{})
+	}
+	return &cuttable{Conn: conn, frozen: c.frozen, closed: make(chan struct{})}
+}
+
+func (c *connections) freeze() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.frozen)
+}
+
+// cuttable is a connection whose cable can be pulled: what is written goes
+// nowhere, and nothing is read.
+type cuttable struct {
+	net.Conn
+	frozen chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *cuttable) cut() bool {
+	select {
+	case <-c.frozen:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *cuttable) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.cut() {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *cuttable) Write(b []byte) (int, error) {
+	if c.cut() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *cuttable) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+func (p *pipes) dial(ctx context.Context, conns *connections) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
 	case p.conns <- server:
-		return client, nil
+		return conns.add(client), nil
 	case <-p.done:
 		return nil, net.ErrClosed
 	case <-ctx.Done():
@@ -279,7 +339,9 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 // browser is an HTTP client with cookies; user "" is signed out.
-func (w *world) browser(user string) *http.Client {
+func (w *world) browser(user string) *http.Client { return w.browserOver(user, &connections{}) }
+
+func (w *world) browserOver(user string, conns *connections) *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		w.t.Fatal(err)
@@ -287,7 +349,9 @@ func (w *world) browser(user string) *http.Client {
 	if user != "" {
 		jar.SetCookies(&url.URL{Scheme: "http", Host: "portal.test", Path: "/"}, []*http.Cookie{{Name: "user", Value: user, Path: "/"}})
 	}
-	transport := &http.Transport{DialContext: w.pipes.dial}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return w.pipes.dial(ctx, conns)
+	}}
 	w.t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Jar: jar, Transport: transport}
 }
