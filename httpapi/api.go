@@ -131,6 +131,7 @@ type API struct {
 	tokens   tokens
 	bayeux   *bayeux.Server
 	presence *presence
+	names    *names
 	encoded  *encodedEvents
 	messages catalogue
 	assets   *assets
@@ -173,7 +174,7 @@ func New(svc *webconferencing.Service, auth Authenticator, opts *Options) (*API,
 		strangers: newLimiter(o.FailedHandshakeRate), guesses: newLimiter(o.FailedInviteRate),
 		finished: make(chan struct{}),
 	}
-	a.presence = newPresence(svc)
+	a.presence, a.names = newPresence(svc), newNames(svc)
 	a.routes = a.routeTable()
 	for _, origin := range o.TrustedOrigins {
 		if err := a.csrf.AddTrustedOrigin(origin); err != nil {
@@ -269,6 +270,17 @@ func (a *API) Bayeux() http.Handler { return a.guard(a.bayeux) }
 // without being known to the [Authenticator], as the context resource hands it
 // to the signed-in user. It is as good as being signed in until it expires.
 func (a *API) Token(user webconferencing.UserID) string { return a.tokens.issue(user, time.Now()) }
+
+// Stats are cheap gauges and counters of this process.
+type Stats struct {
+	Bayeux  bayeux.Stats
+	Devices int // joined devices whose leases are renewed here
+}
+
+// Stats returns the present numbers.
+func (a *API) Stats() Stats {
+	return Stats{Bayeux: a.bayeux.Stats(), Devices: a.presence.count()}
+}
 
 // Run renews the leases of joined devices and checks that open subscriptions
 // are still allowed. It blocks until ctx ends or [API.Shutdown] is called, and

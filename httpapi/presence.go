@@ -178,6 +178,19 @@ func (p *presence) attach(ctx context.Context, conn connection, by webconferenci
 	p.seat(key, ref)
 }
 
+// count returns how many joined devices have a connection here.
+func (p *presence) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, d := range p.devices {
+		if d.seated {
+			n++
+		}
+	}
+	return n
+}
+
 // renewal is one lease to renew.
 type renewal struct {
 	key  deviceKey

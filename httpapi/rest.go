@@ -114,7 +114,7 @@ func (a *API) getSpaceEvent(ctx context.Context, q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewGroup(g, "", a.svc.Users(ctx, g.Members)), nil
+	return viewGroup(g, "", a.names.users(ctx, g.Members)), nil
 }
 
 func (a *API) getRoom(ctx context.Context, q *request) (any, error) {
@@ -344,7 +344,7 @@ func (a *API) getContext(ctx context.Context, q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	users := a.svc.Users(ctx, []webconferencing.UserID{q.by.User})
+	users := a.names.users(ctx, []webconferencing.UserID{q.by.User})
 	found, messages := a.messages.lookup(lang)
 	v := contextView{
 		ContainerName: a.opts.ContainerName, SpaceID: orNil(values["spaceId"]), RoomTitle: orNil(values["roomTitle"]),

@@ -3,11 +3,14 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/webconferencing/webconferencing"
 	"github.com/webconferencing/webconferencing/httpapi"
@@ -475,5 +478,57 @@ func TestIdempotencyKey(t *testing.T) {
 		if c["version"].(float64) != first.body["version"].(float64)+1 {
 			t.Errorf("got %v", c)
 		}
+	}
+}
+
+// A body that trickles in is given up on.
+func TestSlowBody(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		body, feed := io.Pipe()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://portal.test"+restPath+"/calls", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					feed.Close()
+					return
+				case <-time.After(time.Second):
+					if _, err := feed.Write([]byte(" ")); err != nil {
+						return
+					}
+				}
+			}
+		}()
+		start := time.Now()
+		res, err := w.browser("mary").Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusRequestTimeout || time.Since(start) > 11*time.Second {
+			t.Errorf("got %d after %v", res.StatusCode, time.Since(start))
+		}
+	})
+}
+
+// A large meeting stays cheap for the directory: people are asked for once,
+// not once for each answer.
+func TestDirectoryIsAskedOnce(t *testing.T) {
+	w := newWorld(t, unlimited())
+	w.rest("mary", "POST", "calls", teamCall("g/product_team")).wantOK(t)
+	before := w.dir.asked.Load()
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() { w.rest("mary", "GET", "calls/g%2Fproduct_team", nil).wantOK(t) })
+	}
+	wg.Wait()
+	if n := w.dir.asked.Load() - before; n > 3 {
+		t.Errorf("asked %d times for 3 people", n)
 	}
 }

@@ -191,8 +191,14 @@ func (a *API) viewFullGroup(ctx context.Context, by webconferencing.Actor, g *we
 	default:
 		return groupView{}, err
 	}
-	return viewGroup(g, call, a.svc.Users(ctx, g.Members)), nil
+	return viewGroup(g, call, a.names.users(ctx, g.Members)), nil
 }
+
+// maxOwnerMembers is how large a group may be to be shown with its members in
+// each of its calls. Nearly all of them are among the participants as well, and
+// a few such answers would fill a session's queue; the space's own resource
+// has them always.
+const maxOwnerMembers = 200
 
 // viewCall renders a call for one of its parties. Who is inside only as a
 // guest sees the participants by name and no other members of the group; who
@@ -216,7 +222,7 @@ func (a *API) viewCall(ctx context.Context, by webconferencing.Actor, c *webconf
 		v.InviteID = orNil(c.InviteID)
 	}
 
-	users := a.svc.Users(ctx, peopleOf(c, group, outsider))
+	users := a.names.users(ctx, peopleOf(c, group, outsider))
 	show := func(u userView) userView {
 		if outsider && u.ID != string(by.User) {
 			return nameOnly(u)
@@ -233,7 +239,10 @@ func (a *API) viewCall(ctx context.Context, by webconferencing.Actor, c *webconf
 	case group != nil:
 		g := *group
 		if outsider {
-			g.Members, g.GroupID, g.ProfileLink = nil, "", ""
+			g.GroupID, g.ProfileLink = "", ""
+		}
+		if outsider || len(g.Members) > maxOwnerMembers {
+			g.Members = nil
 		}
 		v.Owner = viewGroup(&g, c.ID, users)
 	case user != nil:
@@ -254,7 +263,7 @@ func peopleOf(c *webconferencing.Call, g *webconferencing.Group, outsider bool) 
 			ids = append(ids, p.ID)
 		}
 	}
-	if g != nil && !outsider {
+	if g != nil && !outsider && len(g.Members) <= maxOwnerMembers {
 		ids = append(ids, g.Members...)
 	}
 	slices.Sort(ids)

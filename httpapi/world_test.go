@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -29,6 +30,7 @@ type directory struct {
 	presence map[webconferencing.UserID]webconferencing.Presence
 	gone     map[webconferencing.UserID]bool // of the space product_team
 	fail     error
+	asked    atomic.Int64
 }
 
 var people = map[webconferencing.UserID]string{
@@ -36,6 +38,7 @@ var people = map[webconferencing.UserID]string{
 }
 
 func (d *directory) User(_ context.Context, id webconferencing.UserID) (*webconferencing.User, error) {
+	d.asked.Add(1)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.fail != nil {
