@@ -82,6 +82,8 @@ type Participant struct {
 	Member bool `json:"member,omitempty"`
 	// Ring is where the ring of this participant stands in the present run.
 	Ring RingState `json:"ring,omitempty"`
+	// RingingOn are the devices that said that they ring.
+	RingingOn []ClientID `json:"ringingOn,omitempty"`
 }
 
 // RingState is what became of ringing one participant.
@@ -89,11 +91,14 @@ type RingState string
 
 // The states of a ring. A participant who is not rung has none.
 const (
-	RingNone     RingState = ""
-	RingRinging  RingState = "ringing"
-	RingAnswered RingState = "answered"
-	RingDeclined RingState = "declined"
-	RingMissed   RingState = "missed"
+	RingNone        RingState = ""
+	RingRinging     RingState = "ringing"
+	RingAnswered    RingState = "answered"
+	RingDeclined    RingState = "declined"
+	RingBusy        RingState = "busy"        // in another call
+	RingMissed      RingState = "missed"      // a device rang, nobody answered
+	RingUnreachable RingState = "unreachable" // no device said that it rang
+	RingCancelled   RingState = "cancelled"   // the call ended first
 )
 
 // Seat is the presence of one device in one run of a call. It is there as
@@ -212,6 +217,9 @@ func (c *Call) Clone() *Call {
 	d.Invites = slices.Clone(c.Invites)
 	d.Admitted = slices.Clone(c.Admitted)
 	d.Participants = slices.Clone(c.Participants)
+	for i := range d.Participants {
+		d.Participants[i].RingingOn = slices.Clone(d.Participants[i].RingingOn)
+	}
 	d.Origins = slices.Clone(c.Origins)
 	d.Seats = slices.Clone(c.Seats)
 	return &d

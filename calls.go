@@ -79,6 +79,15 @@ func (s *Service) command(ctx context.Context, by Actor, op string, id CallID, a
 	if err != nil {
 		return nil, wrap(op, err)
 	}
+	if s.opts.Before != nil {
+		c, _, err := s.partyCall(ctx, by, id)
+		if err != nil && CodeOf(err) != CodeNotFound {
+			return nil, wrap(op, err)
+		}
+		if err := s.before(ctx, &Proposal{Op: op, By: by, ID: id, Call: c}); err != nil {
+			return nil, wrap(op, err)
+		}
+	}
 	c, err := s.change(ctx, by, id, action, once, make)
 	return c, wrap(op, err)
 }
@@ -106,8 +115,9 @@ func (s *Service) StartCall(ctx context.Context, by Actor, id CallID) (*Call, er
 		}
 		members = g.Members
 	}
+	asked := s.askBeforeRinging(ctx, id, others(refreshMembers(c.Participants, members), by.User))
 	return s.command(ctx, by, op, id, ActionManage, nil, func(a access) command {
-		return &startCommand{access: a, members: members, inviteID: newSecret()}
+		return &startCommand{access: a, members: members, inviteID: newSecret(), rung: asked}
 	})
 }
 
@@ -171,6 +181,23 @@ func (s *Service) OpenCalls(ctx context.Context, by Actor) ([]*Call, error) {
 		if acc.party(c) == nil {
 			list = append(list, c)
 		}
+	}
+	return list, nil
+}
+
+// LiveCalls returns the calls that are started, with their seats, for
+// administrators.
+func (s *Service) LiveCalls(ctx context.Context, by Actor) ([]*Call, error) {
+	const op = "list live calls"
+	if !by.Admin {
+		return nil, wrap(op, denied("only administrators may do this"))
+	}
+	var list []*Call
+	for c, err := range s.store.Calls(ctx, CallQuery{Key: liveKey}) {
+		if err != nil {
+			return nil, wrap(op, err)
+		}
+		list = append(list, c)
 	}
 	return list, nil
 }

@@ -1,9 +1,8 @@
 package webconferencing
 
 import (
-	"crypto/subtle"
+	"cmp"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -19,6 +18,7 @@ type createCommand struct {
 	start        bool
 	from, to     time.Time
 	inviteID     string
+	rung         *rung
 }
 
 func (cmd *createCommand) apply(t *transition) error {
@@ -45,8 +45,9 @@ func (cmd *createCommand) apply(t *transition) error {
 		t.tell(Event{Type: EventUpdated}, t.parties())
 		return nil
 	}
-	t.start(cmd.by.User, cmd.inviteID, true)
-	t.tell(Event{Type: EventState}, without(t.parties(), cmd.by.User))
+	ring := cmp.Or(cmd.rung, &rung{})
+	t.start(cmd.by.User, cmd.inviteID, ring)
+	t.announce(without(t.parties(), cmd.by.User), ring)
 	return nil
 }
 
@@ -85,6 +86,7 @@ type startCommand struct {
 	access
 	members  []UserID // of the owning group
 	inviteID string
+	rung     *rung
 }
 
 func (cmd *startCommand) apply(t *transition) error {
@@ -106,8 +108,9 @@ func (cmd *startCommand) apply(t *transition) error {
 		c.Participants = parts
 	}
 	t.actor = cmd.by.User
-	t.start(cmd.by.User, cmd.inviteID, true)
-	t.tell(Event{Type: EventState}, t.parties())
+	ring := cmp.Or(cmd.rung, &rung{})
+	t.start(cmd.by.User, cmd.inviteID, ring)
+	t.announce(t.parties(), ring)
 	return nil
 }
 
@@ -191,6 +194,10 @@ type joinCommand struct {
 	access
 	seat     SeatID
 	inviteID string
+	// accept refuses to join when another device of the user was faster.
+	accept bool
+	// takeover moves the user here: his other devices lose their seats.
+	takeover bool
 }
 
 func (cmd *joinCommand) apply(t *transition) error {
@@ -201,12 +208,18 @@ func (cmd *joinCommand) apply(t *transition) error {
 	if err := cmd.party(c); err != nil {
 		return err
 	}
+	if err := cmd.tooLate(c); err != nil {
+		return err
+	}
 	t.actor = cmd.by.User
 	if s := c.Seat(cmd.by.User, cmd.by.Client); s != nil && c.State == StateStarted {
 		moveSeat(t, s)
+		if cmd.takeover {
+			takeOver(t, cmd.by)
+		}
 		return nil
 	}
-	if c.State == StateStarted && len(c.Seats) >= t.limits.maxSeats {
+	if c.State == StateStarted && len(c.Seats) >= t.limits.maxSeats && !(cmd.takeover && c.Present(cmd.by.User)) {
 		return &Error{Code: CodeLimited, Reason: ReasonCallFull, Message: "the call is full"}
 	}
 	known := c.Participant(cmd.by.User) != nil
@@ -217,7 +230,7 @@ func (cmd *joinCommand) apply(t *transition) error {
 		c.Participants = append(c.Participants, Participant{ID: cmd.by.User, Kind: KindUser, Member: cmd.member})
 	}
 	if c.State != StateStarted {
-		t.start(cmd.by.User, cmd.inviteID, false)
+		t.start(cmd.by.User, cmd.inviteID, nil)
 	}
 	c.Seats = append(c.Seats, Seat{ID: cmd.seat, User: cmd.by.User, Client: cmd.by.Client, Node: t.node, Joined: t.now})
 	p := c.Participant(cmd.by.User)
@@ -227,7 +240,24 @@ func (cmd *joinCommand) apply(t *transition) error {
 	}
 	t.quietRing()
 	t.tell(Event{Type: EventJoined, Part: p.ID, Client: p.Client}, t.parties())
+	if cmd.takeover {
+		takeOver(t, cmd.by)
+	}
 	return nil
+}
+
+// takeOver takes the seats of the user's other devices. The others see no
+// leave, since the user stays.
+func takeOver(t *transition, by Actor) {
+	c := t.call
+	t.cause = CauseTakeover
+	c.Seats = slices.DeleteFunc(c.Seats, func(s Seat) bool {
+		if s.User != by.User || s.Client == by.Client {
+			return false
+		}
+		t.tell(Event{Type: EventReplaced, Part: s.User, Client: s.Client}, []UserID{s.User})
+		return true
+	})
 }
 
 // moveSeat notes that this node keeps the seat's lease from now on.
@@ -278,6 +308,7 @@ type leaveCommand struct {
 	by    Actor
 	epoch uint64 // 0 = the present one
 	seat  SeatID // "" = the seat of by's client
+	why   Reason // of a decline; "" = ReasonDeclined
 }
 
 func (cmd *leaveCommand) apply(t *transition) error {
@@ -297,7 +328,7 @@ func (cmd *leaveCommand) apply(t *transition) error {
 		if p.ID == c.Starter {
 			giveUp(t)
 		} else {
-			decline(t, p)
+			decline(t, p, cmp.Or(cmd.why, ReasonDeclined))
 		}
 		return nil
 	}
@@ -310,215 +341,5 @@ func (cmd *leaveCommand) apply(t *transition) error {
 	}
 	id := s.ID
 	t.unseat(func(o Seat) bool { return o.ID == id })
-	return nil
-}
-
-// giveUp is a starter's hanging up before being inside: between users it
-// cancels the call unless others have met in it, a group is not disturbed.
-func giveUp(t *transition) {
-	c := t.call
-	if c.IsGroup() || c.present() > 1 {
-		return
-	}
-	t.stop(stopReason(c, c.Starter))
-}
-
-// decline refuses the call: in a group call it silences the user's own
-// devices, between users it ends the call unless others are still wanted.
-func decline(t *transition, p *Participant) {
-	c := t.call
-	if p.Ring == RingDeclined {
-		return
-	}
-	p.Ring = RingDeclined
-	id := p.ID
-	t.tell(Event{Type: EventDeclined, Part: id}, t.parties())
-	if c.IsGroup() {
-		t.tell(Event{Type: EventLeft, Part: id}, []UserID{id})
-		t.quietRing()
-		return
-	}
-	if c.ringing() || c.present() > 1 {
-		t.quietRing()
-		return
-	}
-	t.stop(ReasonDeclined)
-}
-
-// updateCommand replaces parts of a call's description.
-type updateCommand struct {
-	access
-	owner        *Ref
-	title        *string
-	provider     *string
-	from, to     *time.Time
-	participants []Participant // nil keeps them
-	origins      []Ref         // nil keeps them
-}
-
-func (cmd *updateCommand) apply(t *transition) error {
-	c, err := t.visible()
-	if err != nil {
-		return err
-	}
-	if err := cmd.manager(c); err != nil {
-		return err
-	}
-	if cmd.owner != nil && cmd.owner.Type.IsGroup() != c.IsGroup() {
-		return invalid("owner", "can't turn a group call into a call between users or back")
-	}
-	t.actor = cmd.by.User
-	told := t.parties()
-	if cmd.owner != nil {
-		c.Owner = *cmd.owner
-	}
-	if cmd.title != nil {
-		c.Title = *cmd.title
-	}
-	if cmd.provider != nil {
-		c.Provider = *cmd.provider
-	}
-	if cmd.from != nil {
-		c.ScheduledStart = *cmd.from
-	}
-	if cmd.to != nil {
-		c.ScheduledEnd = *cmd.to
-	}
-	if cmd.origins != nil {
-		c.Origins = slices.Clone(cmd.origins)
-	}
-	if cmd.participants != nil {
-		setParticipants(c, cmd.participants)
-	}
-	for _, id := range t.parties() {
-		if !slices.Contains(told, id) {
-			told = append(told, id)
-		}
-	}
-	t.tell(Event{Type: EventUpdated}, told)
-	t.cause = CauseRemoved
-	if t.unseat(func(s Seat) bool { return c.Participant(s.User) == nil }) {
-		// Those taken out are no parties any more, but must learn of it.
-		for i := range t.events {
-			if e := &t.events[i]; e.Type == EventLeft && c.Participant(e.Part) == nil && !slices.Contains(e.Topics, UserTopic(e.Part)) {
-				e.Topics = append(e.Topics, UserTopic(e.Part))
-			}
-		}
-	}
-	if c.State == StateStarted {
-		t.quietRing()
-	}
-	return nil
-}
-
-// setParticipants makes exactly these the participants; who stays keeps what
-// the run knows of him.
-func setParticipants(c *Call, parts []Participant) {
-	next := make([]Participant, 0, len(parts))
-	for _, p := range parts {
-		if old := c.Participant(p.ID); old != nil {
-			kept := *old
-			kept.Kind, kept.Member = p.Kind, p.Member
-			if old.Kind == KindGuest {
-				kept.Kind = KindGuest
-			}
-			p = kept
-		}
-		next = append(next, p)
-	}
-	c.Participants = next
-}
-
-// guestCommand adds a guest to the run.
-type guestCommand struct {
-	access
-	guest UserID
-}
-
-func (cmd *guestCommand) apply(t *transition) error {
-	c, err := t.visible()
-	if err != nil {
-		return err
-	}
-	self := cmd.by.User == cmd.guest && slices.Contains(c.Admitted, cmd.guest)
-	if err := cmd.party(c); err != nil && !self {
-		return err
-	}
-	if c.Participant(cmd.guest) != nil {
-		return nil
-	}
-	if len(c.Participants) >= t.limits.maxParticipants {
-		return tooManyParticipants(t.limits.maxParticipants)
-	}
-	t.actor = cmd.by.User
-	c.Participants = append(c.Participants, Participant{ID: cmd.guest, Kind: KindGuest})
-	t.tell(Event{Type: EventUpdated, Part: cmd.guest}, t.parties())
-	return nil
-}
-
-func tooManyParticipants(n int) error {
-	return &Error{Code: CodeLimited, Field: "participants", Message: "participants are limited to " + strconv.Itoa(n)}
-}
-
-// invitesCommand replaces the list of those who may come in by the call link.
-type invitesCommand struct {
-	access
-	invites  []Invite
-	inviteID string
-}
-
-func (cmd *invitesCommand) apply(t *transition) error {
-	c, err := t.visible()
-	if err != nil {
-		return err
-	}
-	if err := cmd.party(c); err != nil {
-		return err
-	}
-	t.actor = cmd.by.User
-	c.Invites = slices.Clone(cmd.invites)
-	if c.InviteID == "" && c.State != StateStopped {
-		c.InviteID = cmd.inviteID
-	}
-	t.tell(Event{Type: EventUpdated}, t.parties())
-	return nil
-}
-
-// admitCommand checks a call link and remembers whom it let in.
-type admitCommand struct {
-	by       UserID
-	inviteID string
-	groups   []string // group ids among the invites that by belongs to
-	allowed  bool     // the answer
-}
-
-func (cmd *admitCommand) apply(t *transition) error {
-	cmd.allowed = false
-	c, err := t.visible()
-	if err != nil || c.InviteID == "" ||
-		subtle.ConstantTimeCompare([]byte(c.InviteID), []byte(cmd.inviteID)) != 1 {
-		return nil //nolint:nilerr // a missing call is "not allowed", like a wrong id
-	}
-	if !slices.ContainsFunc(c.Invites, func(i Invite) bool {
-		switch {
-		case i.ID == Everybody:
-			return true
-		case i.Group:
-			return slices.Contains(cmd.groups, i.ID)
-		}
-		return UserID(i.ID) == cmd.by
-	}) {
-		return nil
-	}
-	cmd.allowed = true
-	if slices.Contains(c.Admitted, cmd.by) {
-		return nil
-	}
-	if len(c.Admitted) >= t.limits.maxParticipants {
-		return tooManyParticipants(t.limits.maxParticipants)
-	}
-	t.actor = cmd.by
-	c.Admitted = append(c.Admitted, cmd.by)
-	t.tell(Event{Type: EventNoted, Part: cmd.by}, nil)
 	return nil
 }

@@ -54,6 +54,9 @@ func (s *Service) CreateCall(ctx context.Context, by Actor, n NewCall) (*Call, e
 		}
 		return nil, wrap(op, err)
 	}
+	if err := s.beforeCreate(ctx, by, op, &n); err != nil {
+		return nil, wrap(op, err)
+	}
 	for range createRetries {
 		cmd, err := s.newCreateCommand(ctx, by, &n)
 		if err != nil {
@@ -69,6 +72,22 @@ func (s *Service) CreateCall(ctx context.Context, by Actor, n NewCall) (*Call, e
 		return c, wrap(op, err)
 	}
 	return nil, wrap(op, conflict(ReasonCallConflict, "the group is in another call"))
+}
+
+// beforeCreate lets the host's hook refuse the call or change what it may.
+func (s *Service) beforeCreate(ctx context.Context, by Actor, op string, n *NewCall) error {
+	if s.opts.Before == nil {
+		return nil
+	}
+	// The hook has a copy: it may go on with it after its time is over.
+	theirs := *n
+	theirs.Participants, theirs.Spaces = slices.Clone(n.Participants), slices.Clone(n.Spaces)
+	if err := s.before(ctx, &Proposal{Op: op, By: by, ID: n.ID, New: &theirs}); err != nil {
+		return err
+	}
+	n.Title, n.Participants, n.Spaces = theirs.Title, theirs.Participants, theirs.Spaces
+	n.ScheduledStart, n.ScheduledEnd = theirs.ScheduledStart, theirs.ScheduledEnd
+	return s.checkNewCall(by, n)
 }
 
 func (s *Service) checkNewCall(by Actor, n *NewCall) error {
@@ -117,11 +136,26 @@ func (s *Service) newCreateCommand(ctx context.Context, by Actor, n *NewCall) (*
 	if len(parts) > s.limits.maxParticipants {
 		return nil, tooManyParticipants(s.limits.maxParticipants)
 	}
+	var asked *rung
+	if n.Start {
+		asked = s.askBeforeRinging(ctx, n.ID, others(parts, by.User))
+	}
 	return &createCommand{
-		access: acc, id: n.ID, owner: owner, provider: provider, title: n.Title,
+		rung: asked, access: acc, id: n.ID, owner: owner, provider: provider, title: n.Title,
 		participants: parts, origins: origins(n.Participants, n.Spaces), start: n.Start,
 		from: stored(n.ScheduledStart), to: stored(n.ScheduledEnd), inviteID: newSecret(),
 	}, nil
+}
+
+// others are the users who would be rung.
+func others(parts []Participant, starter UserID) []UserID {
+	var ids []UserID
+	for _, p := range parts {
+		if p.Kind == KindUser && p.ID != starter {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
 }
 
 // ownerAccess resolves the owner of a call to be and checks that by may make

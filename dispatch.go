@@ -27,17 +27,31 @@ type hub struct {
 	wake   chan struct{} // the journal may have moved
 	hint   chan struct{} // it moved by a commit of this node
 
-	mu     sync.Mutex
-	topics map[Topic]map[*Subscription]struct{}
-	begun  bool     // pos is set
-	pos    Position // routed up to here
+	mu       sync.Mutex
+	topics   map[Topic]map[*Subscription]struct{}
+	watchers map[chan<- struct{}]struct{}
+	begun    bool     // pos is set
+	pos      Position // routed up to here
 }
 
 func newHub(store Store, logger *slog.Logger) *hub {
 	return &hub{
 		store: store, logger: logger,
 		wake: make(chan struct{}, 1), hint: make(chan struct{}, 1),
-		topics: make(map[Topic]map[*Subscription]struct{}),
+		topics: make(map[Topic]map[*Subscription]struct{}), watchers: make(map[chan<- struct{}]struct{}),
+	}
+}
+
+// watch pokes a channel whenever events were routed, until the function
+// returned is called.
+func (h *hub) watch(c chan struct{}) (stop func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers[c] = struct{}{}
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.watchers, c)
 	}
 }
 
@@ -131,6 +145,12 @@ func (h *hub) advance(e *Event) []*Subscription {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.pos = e.Position
+	for c := range h.watchers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
 	var subs []*Subscription
 	for _, topic := range e.Topics {
 		subs = slices.AppendSeq(subs, maps.Keys(h.topics[topic]))

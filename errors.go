@@ -58,15 +58,18 @@ var (
 
 // Reasons that accompany an [Error] on the wire, finer than its code.
 const (
-	ReasonCallConflict    = "call_conflict"
-	ReasonNotParticipant  = "not_participant"
-	ReasonSeatGone        = "seat_gone"
-	ReasonCallFull        = "call_full"
-	ReasonNotStarted      = "not_started"
-	ReasonUnknownProvider = "unknown_provider"
-	ReasonInactive        = "provider_inactive"
-	ReasonNotGroup        = "not_supported_by_provider"
-	ReasonUnknownOutcome  = "unknown_outcome"
+	ReasonCallConflict      = "call_conflict"
+	ReasonAnsweredElsewhere = "answered_elsewhere"
+	ReasonNotRinging        = "not_ringing"
+	ReasonVersion           = "version_conflict"
+	ReasonNotParticipant    = "not_participant"
+	ReasonSeatGone          = "seat_gone"
+	ReasonCallFull          = "call_full"
+	ReasonNotStarted        = "not_started"
+	ReasonUnknownProvider   = "unknown_provider"
+	ReasonInactive          = "provider_inactive"
+	ReasonNotGroup          = "not_supported_by_provider"
+	ReasonUnknownOutcome    = "unknown_outcome"
 )
 
 // Error is the one error type that [Service] returns. Message is written for
@@ -78,6 +81,7 @@ type Error struct {
 	Reason  string // one of the Reason constants, or ""
 	Field   string // the argument at fault, with CodeInvalid
 	Message string // authored text, safe to show
+	Version uint64 // the call's present version, with ReasonVersion
 	Err     error  // the cause; may be nil
 }
 

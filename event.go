@@ -43,8 +43,14 @@ const (
 	// EventDeviceLeft: a device of Part left and another one of the same user
 	// stays in the call.
 	EventDeviceLeft EventType = "call_device_leaved"
-	// EventDeclined: Part does not want to join.
+	// EventDeclined: Part does not want to join; Reason is [ReasonDeclined] or
+	// [ReasonBusy].
 	EventDeclined EventType = "call_declined"
+	// EventRinging: a device of Part rings. Count says how many do.
+	EventRinging EventType = "call_ringing"
+	// EventReplaced: Part went on on another device; this event is for the
+	// device Client, which is no longer in the call.
+	EventReplaced EventType = "call_seat_replaced"
 	// EventMissed: the ring for the users told ended without an answer, while
 	// the call itself may go on.
 	EventMissed EventType = "call_missed"
@@ -85,6 +91,8 @@ const (
 	CauseNodeLost Cause = "node_lost" // the seat's node died and the device did not return
 	CauseDeadline Cause = "deadline"  // ring time or maximum age
 	CauseRemoved  Cause = "removed"   // no longer a participant
+	CauseTakeover Cause = "takeover"  // the same user went on on another device
+	CauseAdmin    Cause = "admin"     // an administrator stepped in
 	CauseReplaced Cause = "replaced"  // another call took the place
 )
 
@@ -108,6 +116,13 @@ type Event struct {
 	Reason   Reason   `json:"reason,omitempty"`
 	Part     UserID   `json:"part,omitempty"`
 	Client   ClientID `json:"client,omitempty"`
+
+	// Waiting tells a user who is rung that he is in another call.
+	Waiting bool `json:"waiting,omitempty"`
+	// Silent tells a user who is rung that he does not want to be disturbed:
+	// show it, make no sound.
+	Silent bool `json:"silent,omitempty"`
+	Count  int  `json:"count,omitempty"`
 
 	Actor UserID    `json:"actor,omitempty"`
 	Cause Cause     `json:"cause,omitempty"`

@@ -16,12 +16,32 @@ type Admission struct {
 // JoinCall gives by's device a seat in the call and starts the call if it is
 // not started. A device that is inside already keeps its seat.
 func (s *Service) JoinCall(ctx context.Context, by Actor, id CallID) (*Admission, error) {
-	const op = "join call"
+	return s.join(ctx, by, "join call", id, joinCommand{})
+}
+
+// AcceptCall answers a call that rings: it joins unless the call was answered
+// or declined on another device of the user, or is over. Exactly one device
+// wins; the error of the others has [CodeConflict] with
+// [ReasonAnsweredElsewhere] or [ReasonNotRinging].
+func (s *Service) AcceptCall(ctx context.Context, by Actor, id CallID) (*Admission, error) {
+	return s.join(ctx, by, "accept call", id, joinCommand{accept: true})
+}
+
+// TakeOver joins on this device and takes the user's other devices out of the
+// call, at once: the user goes on here. The others are told by an
+// [EventReplaced]; nobody else notices more than a join.
+func (s *Service) TakeOver(ctx context.Context, by Actor, id CallID) (*Admission, error) {
+	return s.join(ctx, by, "take over call", id, joinCommand{takeover: true})
+}
+
+func (s *Service) join(ctx context.Context, by Actor, op string, id CallID, how joinCommand) (*Admission, error) {
 	if err := validActor(by, true); err != nil {
 		return nil, wrap(op, err)
 	}
 	c, err := s.command(ctx, by, op, id, ActionJoin, nil, func(a access) command {
-		return &joinCommand{access: a, seat: newSeatID(), inviteID: newSecret()}
+		cmd := how
+		cmd.access, cmd.seat, cmd.inviteID = a, newSeatID(), newSecret()
+		return &cmd
 	})
 	if err != nil {
 		return nil, err
@@ -69,7 +89,15 @@ func (s *Service) LeaveCall(ctx context.Context, by Actor, id CallID, opts *Leav
 // users ends by it, a group's call never. It changes nothing for somebody who
 // is or was inside.
 func (s *Service) DeclineCall(ctx context.Context, by Actor, id CallID) (*Call, error) {
-	const op = "decline call"
+	return s.decline(ctx, by, "decline call", id, ReasonDeclined)
+}
+
+// RefuseBusy is DeclineCall for somebody who is busy; the caller is told so.
+func (s *Service) RefuseBusy(ctx context.Context, by Actor, id CallID) (*Call, error) {
+	return s.decline(ctx, by, "refuse call", id, ReasonBusy)
+}
+
+func (s *Service) decline(ctx context.Context, by Actor, op string, id CallID, why Reason) (*Call, error) {
 	if err := validActor(by, false); err != nil {
 		return nil, wrap(op, err)
 	}
@@ -79,7 +107,7 @@ func (s *Service) DeclineCall(ctx context.Context, by Actor, id CallID) (*Call, 
 	// A device without a name holds no seat, so nothing but a decline can
 	// come of it.
 	by.Client = ""
-	return s.leave(ctx, by, op, id, &leaveCommand{by: by})
+	return s.leave(ctx, by, op, id, &leaveCommand{by: by, why: why})
 }
 
 // leave needs nobody's word on who may: everybody may leave.

@@ -58,6 +58,9 @@ func (m *model) access(user UserID, client ClientID) access {
 
 func (m *model) create(user UserID) command {
 	c := &createCommand{id: "x", provider: "p", inviteID: m.secret(), start: rapid.Bool().Draw(m.t, "start")}
+	if rapid.IntRange(0, 3).Draw(m.t, "busy") == 0 {
+		c.rung = &rung{busy: map[UserID]bool{"b": true}, refuse: rapid.Bool().Draw(m.t, "refuse")}
+	}
 	c.owner = Ref{Type: OwnerUser, ID: "a"}
 	c.participants = []Participant{{ID: "a", Kind: KindUser}, {ID: "b", Kind: KindUser}}
 	if m.group {
@@ -81,7 +84,7 @@ func (m *model) command() command {
 	if len(m.seats) > 0 {
 		ref = rapid.SampledFrom(m.seats).Draw(t, "seat")
 	}
-	switch rapid.IntRange(0, 16).Draw(t, "command") {
+	switch rapid.IntRange(0, 23).Draw(t, "command") {
 	case 0, 1:
 		return m.create(user)
 	case 2:
@@ -110,6 +113,16 @@ func (m *model) command() command {
 			}
 		}
 		return &updateCommand{access: acc, participants: parts}
+	case 16, 17:
+		return &ringingCommand{acc}
+	case 18:
+		return &ringAgainCommand{access: acc, user: rapid.SampledFrom(modelUsers).Draw(t, "again")}
+	case 19:
+		return &removeCommand{access: acc, user: rapid.SampledFrom(modelUsers).Draw(t, "remove")}
+	case 20, 21:
+		return &joinCommand{access: acc, seat: SeatID(m.secret()), inviteID: m.secret(), accept: true}
+	case 22:
+		return &joinCommand{access: acc, seat: SeatID(m.secret()), inviteID: m.secret(), takeover: true}
 	default:
 		return &guestCommand{access: acc, guest: "d"}
 	}
@@ -213,11 +226,29 @@ func (m *model) checkCall(cmd command, before *Call) {
 		}
 	}
 	for _, p := range c.Participants {
+		if p.Ring == RingRinging && p.State == PartJoined {
+			t.Fatalf("%T left %+v ringing inside the call", cmd, p)
+		}
 		if (p.State == PartJoined) != c.Present(p.ID) {
 			t.Fatalf("%T left %+v with seats %+v", cmd, p, c.Seats)
 		}
 	}
 	m.checkFencing(cmd, before)
+	m.checkAccept(cmd, before)
+}
+
+// checkAccept makes sure that one device answers a ring.
+func (m *model) checkAccept(cmd command, before *Call) {
+	join, ok := cmd.(*joinCommand)
+	if !ok || !join.accept || before == nil || before.Epoch != m.call.Epoch {
+		return
+	}
+	for _, s := range before.Seats {
+		if s.User == join.by.User && s.Client != join.by.Client && m.call.seatByID(join.seat) != nil &&
+			before.Participant(s.User).Ring == RingAnswered {
+			m.t.Fatalf("device %s answered after %s", join.by.Client, s.Client)
+		}
+	}
 }
 
 // checkFencing makes sure that only those are taken out who may be.

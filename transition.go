@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// This file, commands.go and upkeep.go are the pure state machine: a command is applied
-// to a call at a given time and yields the changed call and its events. There
-// is no I/O, no clock and no chance in it, so that it can be tested a million
-// steps a minute; see queue.go for what surrounds it.
+// This file and those with commands (commands.go, ringing.go, membership.go,
+// upkeep.go) are the pure state machine: a command is applied to a call at a
+// given time and yields the changed call and its events. There is no I/O, no
+// clock and no chance in it, so that it can be tested a million steps a minute;
+// see queue.go for what surrounds it.
 
 // limits are the options that transitions depend on.
 type limits struct {
@@ -99,9 +100,17 @@ func without(ids []UserID, id UserID) []UserID {
 	return slices.DeleteFunc(slices.Clone(ids), func(o UserID) bool { return o == id })
 }
 
+// rung is what was found out about the people to be rung: who is in another
+// call, and who does not want to hear it.
+type rung struct {
+	busy   map[UserID]bool
+	silent map[UserID]bool
+	refuse bool // turn busy people down instead of letting the call wait
+}
+
 // start begins a new run. With ring, everybody but the starter is rung; a
 // call that starts because somebody walked in rings nobody.
-func (t *transition) start(by UserID, inviteID string, ring bool) {
+func (t *transition) start(by UserID, inviteID string, ring *rung) {
 	c := t.call
 	c.Epoch = max(c.Epoch+1, uint64(t.now.UnixMilli()))
 	c.State, c.Reason = StateStarted, ""
@@ -113,13 +122,46 @@ func (t *transition) start(by UserID, inviteID string, ring bool) {
 	}
 	for i := range c.Participants {
 		p := &c.Participants[i]
-		p.State, p.Client, p.Ring = PartNone, "", RingNone
-		if ring && p.ID != by && p.Kind == KindUser {
+		p.State, p.Client, p.Ring, p.RingingOn = PartNone, "", RingNone, nil
+		switch {
+		case ring == nil || p.ID == by || p.Kind != KindUser:
+		case ring.busy[p.ID] && ring.refuse:
+			p.Ring = RingBusy
+		default:
 			p.Ring = RingRinging
 		}
 	}
-	if ring {
+	if ring != nil {
 		c.RingUntil = t.now.Add(t.limits.ring)
+	}
+}
+
+// announce tells the users that the call has started, each whether he is in
+// another call or does not want to be disturbed. If all who were wanted are
+// busy the call ends at once.
+func (t *transition) announce(to []UserID, ring *rung) {
+	var groups [4][]UserID
+	for _, id := range to {
+		i := 0
+		if ring.busy[id] {
+			i++
+		}
+		if ring.silent[id] {
+			i += 2
+		}
+		if p := t.call.Participant(id); p != nil && p.Ring == RingBusy {
+			continue // he is not bothered
+		}
+		groups[i] = append(groups[i], id)
+	}
+	for i, ids := range groups {
+		if i == 0 || len(ids) > 0 {
+			t.tell(Event{Type: EventState, Waiting: i&1 != 0, Silent: i&2 != 0}, ids)
+		}
+	}
+	busy := func(p Participant) bool { return p.Ring == RingBusy }
+	if !t.call.IsGroup() && !t.call.ringing() && slices.ContainsFunc(t.call.Participants, busy) {
+		t.stop(ReasonBusy)
 	}
 }
 
@@ -138,13 +180,24 @@ func (t *transition) stop(reason Reason) {
 			p.State = PartLeft
 		}
 		if p.Ring == RingRinging {
-			p.Ring = RingMissed
+			p.Ring = RingCancelled
+			if reason == ReasonMissed {
+				p.Ring = unanswered(p)
+			}
 		}
 	}
 	c.Participants = slices.DeleteFunc(c.Participants, func(p Participant) bool { return p.Kind == KindGuest })
 	if !c.IsGroup() {
 		c.Removed = t.now
 	}
+}
+
+// unanswered is what became of a ring that nobody took.
+func unanswered(p *Participant) RingState {
+	if len(p.RingingOn) == 0 {
+		return RingUnreachable
+	}
+	return RingMissed
 }
 
 // unseat takes the seats that gone selects out of the call, tells everybody,
@@ -261,8 +314,14 @@ func (a access) party(c *Call) error {
 }
 
 // manager decides who changes, starts and stops the call: parties that are
-// not guests.
+// not guests, and administrators.
 func (a access) manager(c *Call) error {
+	if err := a.check(c); err != nil {
+		return err
+	}
+	if a.by.Admin {
+		return nil
+	}
 	if err := a.party(c); err != nil {
 		return err
 	}

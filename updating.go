@@ -14,6 +14,10 @@ type CallUpdate struct {
 	Spaces          []string
 	ScheduledStart  *time.Time
 	ScheduledEnd    *time.Time
+	// IfVersion refuses the update if the call is at another version than
+	// this: the error has [CodeConflict] and [ReasonVersion]. Defaults to no
+	// condition.
+	IfVersion uint64
 }
 
 // UpdateCall replaces parts of a call's description. Participants who are
@@ -39,7 +43,7 @@ func (s *Service) newUpdateCommand(ctx context.Context, by Actor, id CallID, u *
 	if err != nil {
 		return nil, err
 	}
-	cmd := &updateCommand{title: u.Title}
+	cmd := &updateCommand{title: u.Title, ifVersion: u.IfVersion}
 	owner := call.Owner
 	if u.Title != nil {
 		if err := checkText("title", *u.Title, 0, maxTitle); err != nil {

@@ -61,7 +61,7 @@ func endRing(t *transition) {
 	var missed []UserID
 	for i := range c.Participants {
 		if p := &c.Participants[i]; p.Ring == RingRinging {
-			p.Ring = RingMissed
+			p.Ring = unanswered(p)
 			missed = append(missed, p.ID)
 		}
 	}

@@ -73,6 +73,10 @@ type Options struct {
 	// Authorizer replaces the rules of who may do what with a call. Defaults
 	// to the rules described at [Authorizer].
 	Authorizer Authorizer
+	// Before is asked before a command of a user is carried out; an error
+	// refuses it. It is not asked about leaving, which nobody can be refused.
+	// It is called without locks and has CallbackTimeout. Defaults to none.
+	Before func(ctx context.Context, p *Proposal) error
 	// Logger gets the service's own log. Defaults to none.
 	Logger *slog.Logger
 	// NodeName names this node in the journal and in log lines; nodes that
@@ -103,6 +107,10 @@ type Options struct {
 	MaxParticipants int
 	// MaxSeats is how many devices may be in one call. Defaults to 1,000.
 	MaxSeats int
+
+	// WhenBusy says what happens to a call for somebody who is in another
+	// one. Defaults to CallWaiting.
+	WhenBusy BusyPolicy
 
 	// CallLog says where the clients' log goes. Defaults to Logger.
 	CallLog *CallLogOptions
@@ -210,6 +218,13 @@ func (o *Options) complete() error {
 	duration(&o.CallbackTimeout, "CallbackTimeout", 5*time.Second, 10*time.Millisecond)
 	number(&o.MaxParticipants, "MaxParticipants", 1000)
 	number(&o.MaxSeats, "MaxSeats", 1000)
+	switch o.WhenBusy {
+	case "":
+		o.WhenBusy = CallWaiting
+	case CallWaiting, RefuseBusyCalls:
+	default:
+		faults = append(faults, fmt.Errorf("Options.WhenBusy is %q, none of the policies", o.WhenBusy))
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
