@@ -90,8 +90,10 @@ type Options struct {
 	// the origin that a request itself is addressed to.
 	TrustedOrigins []string
 	// ClientAddr returns the network address of the client, for hosts behind
-	// a proxy that they trust to say so. Defaults to the address of the
-	// connection, whatever forwarding headers say.
+	// a proxy that they trust to say so. Without it the Bayeux server's limits
+	// for one address are off, since all users may seem to come from the
+	// proxy. Defaults to the address of the connection, whatever forwarding
+	// headers say.
 	ClientAddr func(*http.Request) string
 
 	// MaxBodyBytes limits a REST body. Defaults to 65,536.
@@ -99,12 +101,10 @@ type Options struct {
 	// RESTRate limits the REST requests of a user. Defaults to 10 a second
 	// and 30 at once.
 	RESTRate Rate
-	// HandshakeRate limits the Bayeux handshakes of a user. Defaults to 5 a
-	// second and 20 at once.
-	HandshakeRate Rate
-	// FailedHandshakeRate limits the handshakes from one address that were
-	// refused because nobody was signed in. Defaults to 20 a second and 40 at
-	// once.
+	// FailedHandshakeRate limits the Bayeux handshakes from one address that
+	// are refused because nobody is signed in; those of people who are signed
+	// in are limited by user, see [bayeux.Options]. Defaults to 20 a second
+	// and 40 at once.
 	FailedHandshakeRate Rate
 	// FailedInviteRate limits a user's invite checks that were answered by
 	// no, for all calls together. Defaults to 5 a minute and 5 at once.
@@ -138,7 +138,7 @@ type API struct {
 	routes   []route
 	csrf     *http.CrossOriginProtection
 
-	requests, handshakes, strangers, guesses *limiter
+	requests, strangers, guesses *limiter
 
 	life   context.Context // of background work, ended by Shutdown
 	finish context.CancelFunc
@@ -170,9 +170,8 @@ func New(svc *webconferencing.Service, auth Authenticator, opts *Options) (*API,
 		encoded: newEncodedEvents(),
 		csrf:    http.NewCrossOriginProtection(),
 
-		requests: newLimiter(o.RESTRate), handshakes: newLimiter(o.HandshakeRate),
-		strangers: newLimiter(o.FailedHandshakeRate), guesses: newLimiter(o.FailedInviteRate),
-		finished: make(chan struct{}),
+		requests: newLimiter(o.RESTRate), strangers: newLimiter(o.FailedHandshakeRate),
+		guesses: newLimiter(o.FailedInviteRate), finished: make(chan struct{}),
 	}
 	a.presence, a.names = newPresence(svc), newNames(svc)
 	a.routes = a.routeTable()
@@ -237,23 +236,23 @@ func (o *Options) complete() error {
 		fault("MaxBodyBytes is %d, must be from 1,024 to 16 MiB", o.MaxBodyBytes)
 	}
 	o.RESTRate = o.RESTRate.or(Rate{PerSecond: 10, Burst: 30})
-	o.HandshakeRate = o.HandshakeRate.or(Rate{PerSecond: 5, Burst: 20})
 	o.FailedHandshakeRate = o.FailedHandshakeRate.or(Rate{PerSecond: 20, Burst: 40})
 	o.FailedInviteRate = o.FailedInviteRate.or(Rate{PerSecond: 5.0 / 60, Burst: 5})
 	faults = append(faults,
-		o.RESTRate.validate("RESTRate"), o.HandshakeRate.validate("HandshakeRate"),
-		o.FailedHandshakeRate.validate("FailedHandshakeRate"), o.FailedInviteRate.validate("FailedInviteRate"))
+		o.RESTRate.validate("RESTRate"), o.FailedHandshakeRate.validate("FailedHandshakeRate"),
+		o.FailedInviteRate.validate("FailedInviteRate"))
 	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
-	if o.ClientAddr == nil {
-		o.ClientAddr = connectionAddr
-	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return errors.Join(faults...)
 }
 
-func connectionAddr(r *http.Request) string {
+// clientAddr is the network address that a request comes from.
+func (o *Options) clientAddr(r *http.Request) string {
+	if o.ClientAddr != nil {
+		return o.ClientAddr(r)
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

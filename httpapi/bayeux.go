@@ -47,6 +47,14 @@ func (a *API) newBayeux() (*bayeux.Server, error) {
 	o.OnSubscribe, o.OnUnsubscribe = a.subscribe, a.unsubscribed
 	o.OnSession, o.OnSessionClosed = a.sessionOpened, a.sessionClosed
 	o.AllowedOrigins = a.opts.TrustedOrigins
+	if a.opts.ClientAddr != nil {
+		o.ClientAddr = a.opts.ClientAddr
+	} else if o.ClientAddr == nil {
+		// Behind a proxy everybody has one address. After a restart all of
+		// them come back at once, and must not wait for each other.
+		o.MaxHandshakesPerAddress = cmp.Or(o.MaxHandshakesPerAddress, bayeux.Unlimited)
+		o.MaxUnknownPerAddress = cmp.Or(o.MaxUnknownPerAddress, bayeux.Unlimited)
+	}
 	o.PanicData = errorView{Code: wireServerError, Message: "internal error", Error: true}.json()
 	// A call id of 255 characters and its prefix; ids have slashes in them.
 	o.MaxChannelBytes = cmp.Or(o.MaxChannelBytes, 320)
@@ -89,23 +97,19 @@ func refusal(err error) error {
 	return r
 }
 
-// handshake decides who a new session belongs to.
+// handshake decides who a new session belongs to. Those who are signed in are
+// never kept out by a flood of others from their address.
 func (a *API) handshake(ctx context.Context, r *http.Request, m *bayeux.Message) (bayeux.Identity, error) {
-	now, addr := time.Now(), a.opts.ClientAddr(r)
-	if wait, ok := a.strangers.ready(addr, now); !ok {
-		return bayeux.Identity{}, refusal(tooManyRequests(wait))
-	}
+	now := time.Now()
 	p, err := a.identify(ctx, r, m, now)
-	if err != nil {
-		if errors.Is(err, ErrUnauthenticated) {
-			a.strangers.allow(addr, now)
-		} else if internalFault(err) {
-			a.log.ErrorContext(ctx, "authentication failed", "error", err)
+	if errors.Is(err, ErrUnauthenticated) {
+		if wait, ok := a.strangers.allow(a.opts.clientAddr(r), now); !ok {
+			err = tooManyRequests(wait)
 		}
-		return bayeux.Identity{}, refusal(err)
 	}
-	if wait, ok := a.handshakes.allow(string(p.user), now); !ok {
-		return bayeux.Identity{}, refusal(tooManyRequests(wait))
+	if err != nil {
+		a.logFault(ctx, "authentication", err)
+		return bayeux.Identity{}, refusal(err)
 	}
 	return bayeux.Identity{User: string(p.user), Value: p}, nil
 }
@@ -228,7 +232,10 @@ func (a *API) publish(ctx context.Context, s *bayeux.Session, m *bayeux.Message)
 		return false, &bayeux.Refusal{}
 	}
 	client, _ := stringOf(obj.Get("exoClientId"))
-	by := p.actor(cmp.Or(client, m.StringField("exoClientId")))
+	by, err := p.actor(cmp.Or(client, m.StringField("exoClientId")))
+	if err != nil {
+		return false, refusal(err)
+	}
 	if _, err := a.svc.SendData(ctx, by, webconferencing.CallID(id), data); err != nil {
 		a.logFault(ctx, "publish", err)
 		return false, refusal(err)
@@ -273,7 +280,10 @@ func (a *API) invoke(ctx context.Context, p *peer, data json.RawMessage, command
 	if named := args.text("exoId"); named != "" && named != string(p.user) {
 		return nil, accessDenied("exoId names somebody else")
 	}
-	by := p.actor(args.text("exoClientId"))
+	by, err := p.actor(args.text("exoClientId"))
+	if err != nil {
+		return nil, err
+	}
 	by.Key = args.text("idempotencyKey")
 	return command(ctx, &invocation{by: by, args: args, peer: p})
 }
@@ -281,5 +291,7 @@ func (a *API) invoke(ctx context.Context, p *peer, data json.RawMessage, command
 func (a *API) sessionOpened(s *bayeux.Session) { peerOf(s).opened(s) }
 
 func (a *API) sessionClosed(s *bayeux.Session, reason bayeux.Reason) {
-	a.presence.closed(peerOf(s), reason != bayeux.ReasonShutdown)
+	p := peerOf(s)
+	p.over.Store(true)
+	a.presence.closed(p, reason != bayeux.ReasonShutdown)
 }

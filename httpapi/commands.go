@@ -151,6 +151,8 @@ func (a *API) join(ctx context.Context, by webconferencing.Actor, p *peer, id we
 	}
 	if p != nil {
 		a.presence.joined(p, keyOf(by, id), adm.Seat)
+	} else {
+		a.presence.joinedElsewhere(keyOf(by, id), adm.Seat)
 	}
 	return a.viewAdmission(ctx, by, adm)
 }

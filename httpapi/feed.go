@@ -52,7 +52,10 @@ const (
 // what it missed if it says where it was.
 func (a *API) subscribe(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
 	p := peerOf(s)
-	by := p.actor(m.StringField("exoClientId"))
+	by, err := p.actor(m.StringField("exoClientId"))
+	if err != nil {
+		return refusal(err)
+	}
 	f := &feed{peer: p, session: s, channel: channel}
 	if id, ok := strings.CutPrefix(channel, callChannel); ok {
 		f.call = webconferencing.CallID(id)

@@ -35,6 +35,7 @@ type peer struct {
 	admin     atomic.Bool
 	confirmAt atomic.Int64 // when the host last knew the user
 	requestAt atomic.Int64 // when the last HTTP request came
+	over      atomic.Bool  // the session has ended
 
 	mu      sync.Mutex
 	session *bayeux.Session
@@ -71,7 +72,10 @@ func (p *peer) requested() { p.requestAt.Store(time.Now().UnixNano()) }
 // actor is the user with the device that a message names. Old clients name it
 // in each message, but not in every kind of message; a session that never
 // named one stands for a device of its own.
-func (p *peer) actor(client string) webconferencing.Actor {
+func (p *peer) actor(client string) (webconferencing.Actor, error) {
+	if len(client) > maxIDLength {
+		return webconferencing.Actor{}, invalid("exoClientId", "is longer than 255 characters")
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	named := webconferencing.ClientID(client)
@@ -83,7 +87,7 @@ func (p *peer) actor(client string) webconferencing.Actor {
 	} else if p.client == "" {
 		p.client = named
 	}
-	return webconferencing.Actor{User: p.user, Client: named, Admin: p.admin.Load()}
+	return webconferencing.Actor{User: p.user, Client: named, Admin: p.admin.Load()}, nil
 }
 
 // heard implements connection. A held connect is no sign of life, since the
@@ -98,6 +102,9 @@ func (p *peer) heard() time.Time {
 	}
 	return time.Unix(0, p.requestAt.Load())
 }
+
+// gone implements connection.
+func (p *peer) gone() bool { return p.over.Load() }
 
 // quicken implements connection.
 func (p *peer) quicken(on bool) {

@@ -23,6 +23,9 @@ const renewParallel = 8
 type connection interface {
 	// heard is when something last arrived from the client.
 	heard() time.Time
+	// gone tells whether the session has ended. It does so before closed is
+	// called for the connection.
+	gone() bool
 	// quicken asks for a sign of life every few seconds.
 	quicken(bool)
 }
@@ -65,10 +68,14 @@ func keyOf(by webconferencing.Actor, call webconferencing.CallID) deviceKey {
 	return deviceKey{call: call, user: by.User, client: by.Client}
 }
 
-// hold notes that a connection stands for a device.
+// hold notes that a connection stands for a device. A command may be carried
+// out after its session has ended; then there is nothing to note.
 func (p *presence) hold(conn connection, key deviceKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if conn.gone() {
+		return
+	}
 	d := p.devices[key]
 	if d == nil {
 		d = &device{holders: make(map[connection]struct{})}
@@ -85,6 +92,17 @@ func (p *presence) hold(conn connection, key deviceKey) {
 func (p *presence) joined(conn connection, key deviceKey, ref webconferencing.SeatRef) {
 	p.hold(conn, key)
 	p.seat(key, ref)
+}
+
+// joinedElsewhere gives a device the seat that it got over REST. It lives by
+// heartbeats, unless the device has a connection too.
+func (p *presence) joinedElsewhere(key deviceKey, ref webconferencing.SeatRef) {
+	p.mu.Lock()
+	held := p.devices[key] != nil
+	p.mu.Unlock()
+	if held {
+		p.seat(key, ref)
+	}
 }
 
 // seat gives a held device its seat. If its connections have gone meanwhile

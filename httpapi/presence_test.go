@@ -219,3 +219,38 @@ func TestShutdownDetachesNobody(t *testing.T) {
 		}
 	})
 }
+
+// A device that joined over REST and listens to the channel over Bayeux needs
+// no heartbeats; one whose session ends while it is joining is let go.
+func TestJoinBesideTheSession(t *testing.T) {
+	bubbles(t, func(t *testing.T, w *world, transport string) {
+		mary := w.dial("mary", "m1", transport)
+		mary.do("create", teamCall(team))
+		mary.mustSubscribe(callChannel + team)
+		w.rest("mary", "POST", "calls/g%2Fproduct_team/join", nil, "X-Client-Id", "m1").wantOK(t)
+		time.Sleep(5 * time.Minute)
+		if !w.inside(team)["mary"] {
+			t.Fatal("removed")
+		}
+		slow := make(chan struct{})
+		w.rtc.join = func(webconferencing.JoinRequest) (*webconferencing.Grant, error) {
+			<-slow
+			return nil, nil
+		}
+		john := w.dial("john", "j1", transport)
+		if m := john.exchange(object{"channel": "/service/webconferencing/calls", "data": object{
+			"command": "update", "id": team, "state": "joined", "exoClientId": "j1"}}); !m.ok() {
+			t.Fatal(m.Error)
+		}
+		john.disconnect()
+		close(slow)
+		time.Sleep(time.Second)
+		time.Sleep(15 * time.Second)
+		if w.inside(team)["john"] {
+			t.Error("a device without a session stays")
+		}
+		if n := w.api.Stats().Devices; n != 1 {
+			t.Errorf("%d devices are watched", n)
+		}
+	})
+}
