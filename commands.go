@@ -25,7 +25,7 @@ func (cmd *createCommand) apply(t *transition) error {
 	t.actor = cmd.by.User
 	old := t.call
 	if old != nil && old.Removed.IsZero() {
-		if err := cmd.mayReplace(old); err != nil {
+		if err := cmd.mayReplace(t, old); err != nil {
 			return err
 		}
 		if old.State == StateStarted {
@@ -52,10 +52,12 @@ func (cmd *createCommand) apply(t *transition) error {
 }
 
 // mayReplace lets a dead call between users make room for a new one under the
-// same id, for one of its own parties.
-func (cmd *createCommand) mayReplace(old *Call) error {
-	if old.IsGroup() || old.Participant(cmd.by.User) == nil ||
-		old.State == StateStarted && len(old.Seats) > 0 {
+// same id, for one of its own parties. A call that began to ring a moment ago
+// is not dead for those who are rung: the two are calling each other.
+func (cmd *createCommand) mayReplace(t *transition, old *Call) error {
+	alive := old.State == StateStarted && (len(old.Seats) > 0 ||
+		old.ringing() && old.Starter != cmd.by.User && t.now.Sub(old.Started) < t.limits.grace)
+	if old.IsGroup() || old.Participant(cmd.by.User) == nil || alive {
 		return conflict(ReasonCallConflict, "a call with this id exists already")
 	}
 	return nil

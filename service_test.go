@@ -253,11 +253,17 @@ func TestConflicts(t *testing.T) {
 		p := pair("mary", "john", true)
 		must[*wc.Call](t)(s.CreateCall(ctx, mary, p))
 		j := listen(t, s.Service, "john")
+		// Two who call each other at once meet in one call.
+		_, err := s.CreateCall(ctx, john, p)
+		wantCode(t, err, wc.CodeConflict)
 		// Nobody is inside yet: the dead call makes room.
 		must[*wc.Call](t)(s.CreateCall(ctx, mary, p))
 		j.want(t, "john", "stopped(replaced)", "started")
+		time.Sleep(15 * time.Second)
+		must[*wc.Call](t)(s.CreateCall(ctx, john, p))
+		j.want(t, "john", "stopped(replaced)")
 		must[*wc.Admission](t)(s.JoinCall(ctx, mary, p.ID))
-		_, err := s.CreateCall(ctx, john, p)
+		_, err = s.CreateCall(ctx, john, p)
 		wantCode(t, err, wc.CodeConflict)
 		var e *wc.Error
 		if !errors.As(err, &e) || e.Reason != wc.ReasonCallConflict {

@@ -14,6 +14,7 @@ import (
 // limits are the options that transitions depend on.
 type limits struct {
 	ring            time.Duration // how long participants are rung
+	grace           time.Duration // for a starter to take his seat
 	maxAge          time.Duration // of a run
 	tombstone       time.Duration // how long a removed call is remembered
 	maxParticipants int

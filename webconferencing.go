@@ -176,7 +176,7 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		nodes:  nodeTable{signs: make(map[string]nodeSign), traceless: make(map[string]bool), swept: make(map[string]bool)},
 		queues: queues{byCall: make(map[CallID]*callQueue)},
 		limits: limits{
-			ring: o.RingTimeout, maxAge: o.MaxCallAge, tombstone: nodeForget,
+			ring: o.RingTimeout, grace: o.LeaveGrace, maxAge: o.MaxCallAge, tombstone: nodeForget,
 			maxParticipants: o.MaxParticipants, maxSeats: o.MaxSeats,
 		},
 		failures: make(map[string]error),
