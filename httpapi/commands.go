@@ -41,6 +41,9 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 	if err := in.args.fault(); err != nil {
 		return nil, err
 	}
+	if result, err, ok := a.ringCommand(ctx, name, in, id); ok {
+		return result, err
+	}
 	switch name {
 	case "get":
 		return a.callResult(ctx, in.by)(a.svc.Call(ctx, in.by, id))
@@ -54,16 +57,10 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 		return a.updateCommand(ctx, in, id)
 	case "delete":
 		return a.callResult(ctx, in.by)(a.svc.DeleteCall(ctx, in.by, id))
-	case "decline":
-		return a.callResult(ctx, in.by)(a.svc.DeclineCall(ctx, in.by, id))
 	case "heartbeat":
 		return a.heartbeatCommand(ctx, in, id)
 	case "add_guest":
-		guest := webconferencing.UserID(in.args.required("guestId"))
-		if err := in.args.fault(); err != nil {
-			return nil, err
-		}
-		return a.callResult(ctx, in.by)(a.svc.AddGuest(ctx, in.by, id, guest))
+		return a.userCommand(ctx, in, id, "guestId", a.svc.AddGuest)
 	case "update_invites":
 		invites := readInvites(in.args)
 		if err := in.args.fault(); err != nil {
@@ -84,6 +81,58 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 		return viewStatuses(list), err
 	}
 	return nil, invalid("command", "is not known")
+}
+
+// ringCommand carries out the commands that old clients don't have: what may
+// become of a ring, and going on on another device.
+func (a *API) ringCommand(ctx context.Context, name string, in *invocation, id webconferencing.CallID) (result any, err error, known bool) {
+	show := a.callResult(ctx, in.by)
+	switch name {
+	case "accept":
+		result, err = a.enter(ctx, in.by, in.peer, id, a.svc.AcceptCall)
+	case "take_over":
+		result, err = a.enter(ctx, in.by, in.peer, id, a.svc.TakeOver)
+	case "ringing":
+		result, err = show(a.svc.Ringing(ctx, in.by, id))
+	case "decline":
+		why := in.args.text("reason")
+		if err = in.args.fault(); err == nil {
+			result, err = show(a.decline(ctx, in.by, id, why))
+		}
+	case "cancel":
+		result, err = show(a.svc.StopCall(ctx, in.by, id))
+	case "ring_again":
+		result, err = a.userCommand(ctx, in, id, "user", a.svc.RingAgain)
+	case "remove_participant":
+		result, err = a.userCommand(ctx, in, id, "user", a.svc.RemoveParticipant)
+	default:
+		return nil, nil, false
+	}
+	return result, err, true
+}
+
+// decline refuses a call, saying why if that is worth telling.
+func (a *API) decline(ctx context.Context, by webconferencing.Actor, id webconferencing.CallID, why string) (*webconferencing.Call, error) {
+	switch webconferencing.Reason(why) {
+	case "", webconferencing.ReasonDeclined:
+		return a.svc.DeclineCall(ctx, by, id)
+	case webconferencing.ReasonBusy:
+		return a.svc.RefuseBusy(ctx, by, id)
+	}
+	return nil, invalid("reason", "is neither declined nor busy")
+}
+
+// aboutUser is a method of the service that does something with one user of a
+// call.
+type aboutUser func(context.Context, webconferencing.Actor, webconferencing.CallID, webconferencing.UserID) (*webconferencing.Call, error)
+
+// userCommand carries out a command whose only argument is a user.
+func (a *API) userCommand(ctx context.Context, in *invocation, id webconferencing.CallID, name string, m aboutUser) (any, error) {
+	user := webconferencing.UserID(in.args.required(name))
+	if err := in.args.fault(); err != nil {
+		return nil, err
+	}
+	return a.callResult(ctx, in.by)(m(ctx, in.by, id, user))
 }
 
 // callResult renders what a method of the service returned.
@@ -131,7 +180,7 @@ func (a *API) stateCommand(ctx context.Context, in *invocation, id webconferenci
 	case "stopped":
 		return result(a.svc.StopCall(ctx, in.by, id))
 	case "joined":
-		return a.join(ctx, in.by, in.peer, id)
+		return a.enter(ctx, in.by, in.peer, id, a.svc.JoinCall)
 	case "leaved":
 		opts := readSeat(in.args)
 		if err := in.args.fault(); err != nil {
@@ -142,10 +191,13 @@ func (a *API) stateCommand(ctx context.Context, in *invocation, id webconferenci
 	return nil, invalid("state", "is none of started, stopped, joined, leaved")
 }
 
-// join gives the device a seat. With a Bayeux session the seat lives as long as
-// the session shows signs of life, without one it needs heartbeats.
-func (a *API) join(ctx context.Context, by webconferencing.Actor, p *peer, id webconferencing.CallID) (any, error) {
-	adm, err := a.svc.JoinCall(ctx, by, id)
+// wayIn is a method of the service that gives the device a seat.
+type wayIn func(context.Context, webconferencing.Actor, webconferencing.CallID) (*webconferencing.Admission, error)
+
+// enter gives the device a seat. With a Bayeux session the seat lives as long
+// as the session shows signs of life, without one it needs heartbeats.
+func (a *API) enter(ctx context.Context, by webconferencing.Actor, p *peer, id webconferencing.CallID, way wayIn) (any, error) {
+	adm, err := way(ctx, by, id)
 	if err != nil {
 		return nil, err
 	}
@@ -204,15 +256,7 @@ func (a *API) openCalls(ctx context.Context, by webconferencing.Actor) (any, err
 	if err != nil {
 		return nil, err
 	}
-	views := make([]callView, 0, len(calls))
-	for _, c := range calls {
-		v, err := a.viewCall(ctx, by, c)
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, v)
-	}
-	return views, nil
+	return a.viewCalls(ctx, by, calls)
 }
 
 func (a *API) identitiesCommand(ctx context.Context, in *invocation) (any, error) {
@@ -256,6 +300,7 @@ func readUpdate(args *arguments) webconferencing.CallUpdate {
 	u := webconferencing.CallUpdate{
 		Title: args.optional("title"), Provider: args.optional("provider"),
 		Participants: userIDs(args.list("participants")), Spaces: args.list("spaces"),
+		IfVersion: args.number("ifVersion"),
 	}
 	owner, kind := args.optional("owner"), args.optional("ownerType")
 	switch {

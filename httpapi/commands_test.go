@@ -385,3 +385,43 @@ func TestCommandsKeepOrder(t *testing.T) {
 		}
 	})
 }
+
+// Several devices of one person: one answers, another goes on.
+func TestRingCommands(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		w := newWorld(t, nil)
+		d := w.listen(transport, "mary", "john", "john-2")
+		mary, john, second := d["mary"], d["john"], d["john-2"]
+		c := mary.do("create", pairCall("p/1"))
+		john.wantEvent("call_state")
+		second.wantEvent("call_state")
+		john.do("ringing", object{"id": "p/1"})
+		mary.wantEvent("call_ringing", "count", 1.0, "clientId", "john-tab")
+		if a := john.do("accept", object{"id": "p/1"}); a["seat"] == nil {
+			t.Errorf("got %v", a)
+		}
+		if f := second.fails("CLIENT_ERROR", "accept", object{"id": "p/1"}); f["reason"] != "answered_elsewhere" {
+			t.Errorf("got %v", f)
+		}
+		john.wantEvent("call_joined", "clientId", "john-tab")
+		second.wantEvent("call_joined", "clientId", "john-tab")
+		if a := second.do("take_over", object{"id": "p/1"}); a["seat"] == nil {
+			t.Errorf("got %v", a)
+		}
+		john.fails("CLIENT_ERROR", "update", object{"id": "p/1", "info": object{"title": "x", "ifVersion": c["version"]}})
+		if c := mary.do("cancel", object{"id": "p/1"}); c["state"] != "stopped" {
+			t.Errorf("got %v", c)
+		}
+		mary.do("create", pairCall("p/1"))
+		mary.fails("CLIENT_ERROR", "ring_again", object{"id": "p/1"})
+		mary.do("ring_again", object{"id": "p/1", "user": "john"})
+		john.fails("CLIENT_ERROR", "decline", object{"id": "p/1", "reason": "bored"})
+		if c := john.do("decline", object{"id": "p/1", "reason": "busy"}); c["reason"] != "busy" {
+			t.Errorf("got %v", c)
+		}
+		mary.do("create", object{"id": "p/3", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": "john;james"})
+		if c := mary.do("remove_participant", object{"id": "p/3", "user": "james"}); len(c["participants"].([]any)) != 2 {
+			t.Errorf("got %v", c)
+		}
+	})
+}

@@ -30,6 +30,7 @@ type errorView struct {
 	Error   bool   `json:"error"` // always true
 	Reason  string `json:"reason,omitempty"`
 	Field   string `json:"field,omitempty"`
+	Version uint64 `json:"version,omitempty"` // of the call, with reason version_conflict
 }
 
 func (v errorView) json() json.RawMessage {
@@ -84,7 +85,7 @@ func viewError(err error) (errorView, int) {
 		return errorView{Code: wireClientError, Message: "the request is too large", Error: true, Reason: "too_large"}, http.StatusRequestEntityTooLarge
 	case errors.As(err, &e):
 		code, status := mapCode(e.Code)
-		v := errorView{Code: code, Message: e.Message, Error: true, Reason: e.Reason, Field: e.Field}
+		v := errorView{Code: code, Message: e.Message, Error: true, Reason: e.Reason, Field: e.Field, Version: e.Version}
 		if e.Code == webconferencing.CodeInternal || v.Message == "" {
 			v.Message = plainMessage(e.Code)
 		}

@@ -24,6 +24,9 @@ type userEventView struct {
 	Reason       string   `json:"reason,omitempty"`
 	Cause        string   `json:"cause,omitempty"`
 	Actor        string   `json:"actor,omitempty"`
+	Waiting      bool     `json:"waiting,omitempty"`
+	Silent       bool     `json:"silent,omitempty"`
+	Count        int      `json:"count,omitempty"`
 }
 
 type idView struct {
@@ -41,6 +44,7 @@ func viewUserEvent(e *webconferencing.Event) (json.RawMessage, error) {
 		Owner: refView{ID: e.Owner.ID, Type: string(e.Owner.Type)},
 		Epoch: e.Epoch, Version: e.Version, Time: wireTime(e.Time), Title: e.Title,
 		Reason: string(e.Reason), Cause: string(e.Cause), Actor: string(e.Actor),
+		Waiting: e.Waiting, Silent: e.Silent, Count: e.Count,
 	}
 	if e.Type == webconferencing.EventState {
 		v.CallState = string(e.State)

@@ -35,14 +35,21 @@ func (a *API) routeTable() []route {
 		{del, "calls/{id}", forUsers, noBody, a.callAction(a.bind((*webconferencing.Service).DeleteCall))},
 		{post, "calls/{id}/start", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).StartCall))},
 		{post, "calls/{id}/stop", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).StopCall))},
-		{post, "calls/{id}/decline", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).DeclineCall))},
-		{post, "calls/{id}/join", forUsers, optionalJSON, a.postJoin},
+		{post, "calls/{id}/decline", forUsers, optionalJSON, a.postDecline},
+		{post, "calls/{id}/ringing", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).Ringing))},
+		{post, "calls/{id}/join", forUsers, optionalJSON, a.postEnter((*webconferencing.Service).JoinCall)},
+		{post, "calls/{id}/accept", forUsers, optionalJSON, a.postEnter((*webconferencing.Service).AcceptCall)},
+		{post, "calls/{id}/take-over", forUsers, optionalJSON, a.postEnter((*webconferencing.Service).TakeOver)},
 		{post, "calls/{id}/leave", forUsers, optionalJSON, a.postLeave},
 		{post, "calls/{id}/heartbeat", forUsers, jsonBody, a.postHeartbeat},
 		{put, "calls/{id}/participants", forUsers, jsonBody, a.putParticipants},
+		{del, "calls/{id}/participants/{user}", forUsers, noBody, a.deleteParticipant},
+		{post, "calls/{id}/participants/{user}/ring", forUsers, optionalJSON, a.postRing},
 		{post, "calls/{id}/guests", forUsers, jsonBody, a.postGuest},
 		{put, "calls/{id}/invites", forUsers, jsonBody, a.putInvites},
 		{post, "calls/{id}/invites/check", forUsers, jsonBody, a.postInviteCheck},
+
+		{get, "live-calls", forAdmins, noBody, a.getLiveCalls},
 
 		{post, "logs", forUsers, jsonBody, a.postLogs},
 	}
@@ -223,11 +230,47 @@ func (a *API) patchCall(ctx context.Context, q *request) (any, error) {
 	return a.callResult(ctx, q.by)(a.svc.UpdateCall(ctx, q.by, q.callID(), u))
 }
 
-func (a *API) postJoin(ctx context.Context, q *request) (any, error) {
+type wayInMethod func(*webconferencing.Service, context.Context, webconferencing.Actor, webconferencing.CallID) (*webconferencing.Admission, error)
+
+// postEnter makes a route's handler of a way into a call.
+func (a *API) postEnter(m wayInMethod) func(context.Context, *request) (any, error) {
+	return func(ctx context.Context, q *request) (any, error) {
+		if err := q.body.fault(); err != nil {
+			return nil, err
+		}
+		return a.enter(ctx, q.by, nil, q.callID(), func(ctx context.Context, by webconferencing.Actor, id webconferencing.CallID) (*webconferencing.Admission, error) {
+			return m(a.svc, ctx, by, id)
+		})
+	}
+}
+
+func (a *API) postDecline(ctx context.Context, q *request) (any, error) {
+	why := q.body.text("reason")
 	if err := q.body.fault(); err != nil {
 		return nil, err
 	}
-	return a.join(ctx, q.by, nil, q.callID())
+	return a.callResult(ctx, q.by)(a.decline(ctx, q.by, q.callID(), why))
+}
+
+func (a *API) deleteParticipant(ctx context.Context, q *request) (any, error) {
+	user := webconferencing.UserID(q.params["user"])
+	return a.callResult(ctx, q.by)(a.svc.RemoveParticipant(ctx, q.by, q.callID(), user))
+}
+
+func (a *API) postRing(ctx context.Context, q *request) (any, error) {
+	if err := q.body.fault(); err != nil {
+		return nil, err
+	}
+	user := webconferencing.UserID(q.params["user"])
+	return a.callResult(ctx, q.by)(a.svc.RingAgain(ctx, q.by, q.callID(), user))
+}
+
+func (a *API) getLiveCalls(ctx context.Context, q *request) (any, error) {
+	calls, err := a.svc.LiveCalls(ctx, q.by)
+	if err != nil {
+		return nil, err
+	}
+	return a.viewCalls(ctx, q.by, calls)
 }
 
 func (a *API) postLeave(ctx context.Context, q *request) (any, error) {

@@ -86,6 +86,15 @@ func TestEveryRoute(t *testing.T) {
 			part := a.body["participants"].([]any)[0].(object)
 			return len(seat) == 26 && part["state"] == "joined" && part["clientId"] == "m1"
 		}},
+		{"james", "POST", "calls/g%2Fproduct_team/ringing", nil, nil},
+		{"james", "POST", "calls/g%2Fproduct_team/accept", nil, func(a answer) any { return a.body["seat"] != nil }},
+		{"james", "POST", "calls/g%2Fproduct_team/take-over", nil, func(a answer) any { return a.body["seat"] != nil }},
+		{"james", "POST", "calls/g%2Fproduct_team/leave", nil, nil},
+		{"mary", "POST", "calls/g%2Fproduct_team/participants/james/ring", nil, func(a answer) any { return strings.Contains(string(a.raw), `"ring":"ringing"`) }},
+		{"mary", "DELETE", "calls/g%2Fproduct_team/participants/james", nil, func(a answer) any { return len(a.body["participants"].([]any)) == 2 }},
+		{"root", "GET", "live-calls", nil, func(a answer) any {
+			return strings.Contains(string(a.raw), `"id":"g/product_team"`) && strings.Contains(string(a.raw), `"inviteId":null`)
+		}},
 		{"mary", "POST", "calls/g%2Fproduct_team/heartbeat", func() any { return object{"seat": seat, "epoch": epoch} }, func(a answer) any {
 			return string(a.raw) == "{}"
 		}},
@@ -186,6 +195,15 @@ func TestRESTErrors(t *testing.T) {
 		{"eve", "DELETE", "calls/g%2Fproduct_team", nil, 404, nf, ""},
 		{"eve", "POST", "calls/g%2Fproduct_team/start", nil, 404, nf, ""},
 		{"eve", "POST", "calls/g%2Fproduct_team/stop", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/accept", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/take-over", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/ringing", nil, 404, nf, ""},
+		{"eve", "DELETE", "calls/g%2Fproduct_team/participants/mary", nil, 404, nf, ""},
+		{"eve", "POST", "calls/g%2Fproduct_team/participants/mary/ring", nil, 404, nf, ""},
+		{"eve", "GET", "live-calls", nil, 403, no, ""},
+		{"jack", "DELETE", "calls/g%2Fproduct_team/participants/mary", nil, 403, no, ""},
+		{"mary", "POST", "calls/g%2Fproduct_team/decline", object{"reason": "bored"}, 400, bad, "reason"},
+		{"mary", "PATCH", "calls/g%2Fproduct_team", object{"title": "x", "ifVersion": 99}, 409, bad, ""},
 		{"eve", "POST", "calls/g%2Fproduct_team/join", nil, 404, nf, ""},
 		{"eve", "POST", "calls/g%2Fproduct_team/leave", nil, 404, nf, ""},
 		{"eve", "POST", "calls/g%2Fproduct_team/decline", nil, 404, nf, ""},

@@ -255,6 +255,18 @@ func (a *API) viewCall(ctx context.Context, by webconferencing.Actor, c *webconf
 	return v, nil
 }
 
+func (a *API) viewCalls(ctx context.Context, by webconferencing.Actor, calls []*webconferencing.Call) ([]callView, error) {
+	views := make([]callView, 0, len(calls))
+	for _, c := range calls {
+		v, err := a.viewCall(ctx, by, c)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
 // peopleOf lists the users whose names a view of the call needs, each once.
 func peopleOf(c *webconferencing.Call, g *webconferencing.Group, outsider bool) []webconferencing.UserID {
 	ids := make([]webconferencing.UserID, 0, len(c.Participants))
