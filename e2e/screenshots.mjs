@@ -10,8 +10,10 @@ import { Portal, root, tempFolder } from "./lib/portal.mjs";
 const folder = join(root, "doc", "images");
 const largest = 200_000;
 
-async function shot(page, name) {
+async function shot(page, name, { width = 1120, height = 640 } = {}) {
   const path = join(folder, `${name}.png`);
+  await page.setViewportSize({ width, height });
+  await page.mouse.move(0, height - 1);
   await page.screenshot({ path, animations: "disabled" });
   const { size } = statSync(path);
   console.log(`${name}.png ${(size / 1000).toFixed(0)} kB`);
@@ -23,13 +25,12 @@ const data = tempFolder();
 const portal = await new Portal({ data, level: "error" }).start();
 const browser = await startBrowser();
 try {
-  const view = { viewport: { width: 1120, height: 700 } };
-  const visitor = await browser.newContext({ baseURL: portal.url, ...view });
+  const visitor = await browser.newContext({ baseURL: portal.url });
   const signIn = await visitor.newPage();
   await signIn.goto("/login");
   await shot(signIn, "sign-in");
 
-  const [mary, john, james, root] = await Promise.all(["mary", "john", "james", "root"].map((user) => Device.signIn(undefined, browser, portal, user, view)));
+  const [mary, john, james, root] = await Promise.all(["mary", "john", "james", "root"].map((user) => Device.signIn(undefined, browser, portal, user)));
 
   await john.openReady("/portal/");
   await mary.openReady("/portal/");
@@ -37,7 +38,7 @@ try {
 
   await mary.openReady("/portal/people/john");
   await callButton(mary.page, "John Smith").waitFor();
-  await shot(mary.page, "profile");
+  await shot(mary.page, "profile", { height: 420 });
 
   await call(mary, "john", "John Smith");
   await incoming(john.page).waitFor();
@@ -57,14 +58,13 @@ try {
   await james.openReady("/portal/spaces/product_team");
   await incoming(james.page).getByRole("button", { name: "Decline" }).click();
   await joinButton(james.page, "Product Team").waitFor();
-  await shot(james.page, "space");
+  await shot(james.page, "space", { height: 480 });
 
   await root.openReady("/portal/admin");
-  await shot(root.page, "admin");
+  await shot(root.page, "admin", { height: 420 });
 
-  await james.page.setViewportSize({ width: 390, height: 760 });
-  await james.page.goto("/portal/");
-  await shot(james.page, "people-phone");
+  await james.openReady("/portal/");
+  await shot(james.page, "people-phone", { width: 390, height: 760 });
 
   for (const device of [mary, john, james, root]) await device.finish();
 } finally {

@@ -57,6 +57,8 @@ export class Device {
     this.user = user;
     /** What no page may report: violated policies and uncaught errors. */
     this.faults = [];
+    /** Messages of the user channel that came over WebSockets. */
+    this.messages = [];
   }
 
   async #watch() {
@@ -66,11 +68,22 @@ export class Device {
         window.e2eViolation(`${e.effectiveDirective} blocked ${e.blockedURI} ${e.sample} at ${e.sourceFile}:${e.lineNumber} on ${e.documentURI}`);
       });
     });
+    this.context.on("page", (page) => page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => this.#note(payload))));
     this.context.on("weberror", (e) => this.faults.push(`uncaught on ${e.page()?.url()}: ${e.error().stack ?? e.error()}`));
     this.context.on("console", (m) => {
       if (/content security policy|trusted(html|script)/i.test(m.text())) this.faults.push(`console: ${m.text()}`);
       else if (process.env.E2E_VERBOSE) console.log(`[${this.user}] ${m.type()} ${m.text()}`);
     });
+  }
+
+  #note(payload) {
+    const channel = `/eXo/Application/WebConferencing/user/${this.user}`;
+    for (const message of JSON.parse(payload)) if (message.channel === channel && message.data) this.messages.push(message);
+  }
+
+  /** How often the user was told of a call's stop, or of somebody's leaving. */
+  toldOf(eventType, callState) {
+    return this.messages.filter(({ data }) => data.eventType === eventType && (!callState || data.callState === callState)).length;
   }
 
   /** Opens a path of the portal in the first or a further tab. */
@@ -176,6 +189,11 @@ export async function withoutCall(page, timeout = 10_000) {
   await hangUpButton(page).waitFor({ state: "hidden", timeout });
   await localVideo(page).waitFor({ state: "hidden", timeout });
   await incoming(page).waitFor({ state: "hidden", timeout });
+}
+
+/** Waits until the server knows no call between Mary and John any more. */
+export async function noCallLeft(device) {
+  await until("the call is gone", async () => (await device.rest("GET", "/calls/p%2Fjohn-mary")).status === 404);
 }
 
 /** Calls a person from the profile page and returns that page. */

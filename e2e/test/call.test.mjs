@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  accept, bothMove, call, Device, hangUp, incoming, moves, ready, remoteVideos, startBrowser, withoutCall,
+  accept, bothMove, call, Device, hangUp, incoming, moves, noCallLeft, ready, remoteVideos, startBrowser, withoutCall,
 } from "../lib/browser.mjs";
 import { sleep, startPortal, until } from "../lib/portal.mjs";
 
@@ -26,7 +26,8 @@ async function inCall({ mary, john }) {
 }
 
 test("call, mute, camera, hang up", async (t) => {
-  const { marysPage, johnsPage } = await inCall(await stage(t));
+  const devices = await stage(t);
+  const { marysPage, johnsPage } = await inCall(devices);
 
   const mute = marysPage.getByRole("button", { name: "Mute" });
   assert.equal(await mute.getAttribute("aria-pressed"), "false");
@@ -49,6 +50,7 @@ test("call, mute, camera, hang up", async (t) => {
   await withoutCall(marysPage);
   await withoutCall(johnsPage);
   assert.equal(await marysPage.getByRole("button", { name: "Call John Smith" }).isEnabled(), true);
+  await noCallLeft(devices.mary);
 });
 
 test("a second call works after the first, in the other direction", async (t) => {
@@ -74,14 +76,34 @@ test("reloading keeps the call", async (t) => {
   await bothMove(marysPage, johnsPage);
   assert.ok(await marysPage.getByRole("button", { name: "Hang up" }).isVisible());
 
-  // And the other one, too.
+  // And so does the other one's.
   await marysPage.reload();
   await ready(marysPage);
   await bothMove(marysPage, johnsPage);
   await sleep(12_000); // longer than the grace that a vanished page is given
   await bothMove(marysPage, johnsPage);
+  for (const device of [devices.mary, devices.john]) {
+    assert.ok(device.toldOf("call_joined") > 0, `${device.user}'s messages were not seen`);
+    assert.equal(device.toldOf("call_leaved"), 0, `${device.user} was told that somebody left`);
+    assert.equal(device.toldOf("call_state", "stopped"), 0, `${device.user} was told that the call ended`);
+  }
   await hangUp(marysPage);
   await withoutCall(johnsPage);
+  await noCallLeft(devices.mary);
+});
+
+test("a call without WebSockets", async (t) => {
+  const devices = await stage(t);
+  for (const device of [devices.mary, devices.john]) {
+    await device.context.addInitScript(() => {
+      window.WebSocket = undefined;
+    });
+  }
+  const { marysPage, johnsPage } = await inCall(devices);
+  await hangUp(marysPage);
+  await withoutCall(marysPage);
+  await withoutCall(johnsPage);
+  assert.deepEqual(devices.john.messages, [], "a WebSocket was used");
 });
 
 /** Whether the remote party's sound is silence: no level in its track. */

@@ -13,7 +13,7 @@ test("a hostile title of a call is shown as text", async (t) => {
   const [mary, john] = await Promise.all(["mary", "john"].map((user) => Device.signIn(t, browser, portal, user)));
   const page = await john.openReady("/portal/");
   const created = await mary.rest("POST", "/calls", {
-    id: "g/product_team", owner: { type: "space", id: "product_team" }, provider: "webrtc", title: hostile, participants: ["mary", "john", "james"], start: true,
+    id: "g/product_team", owner: "product_team", ownerType: "space", provider: "webrtc", title: hostile, participants: ["mary", "john", "james"], start: true,
   }, { "X-Client-Id": "m1" });
   assert.ok(created.status < 300, JSON.stringify(created));
   assert.equal(created.body.title, hostile);
