@@ -111,8 +111,10 @@ type counters struct {
 }
 
 // Open opens the file at path or makes a new one, with the folder if need be,
-// for the owner alone. It reads all calls once to look for damage, about a
-// second for 100,000. It returns an error that wraps [ErrLocked] if another
+// for the owner alone. It reads all calls and the structure of the file once to
+// look for damage, about a second for 100,000 calls. If the structure is
+// damaged the store opens and serves what can be read, but takes no writes, as
+// [Store.Health] tells. Open returns an error that wraps [ErrLocked] if another
 // process has the file open, and one that wraps [ErrNewer] or [ErrDamaged] if
 // the file as a whole can't be used. The caller closes the store.
 func Open(path string, opts *Options) (*Store, error) {
@@ -153,14 +155,32 @@ func (s *Store) start() error {
 	if err != nil {
 		return err
 	}
-	repairs, err := s.verify(h)
-	if err == nil {
+	setBack, damaged := h.inspect()
+	repairs, err := s.verify(h, setBack)
+	switch {
+	case err != nil:
+	case errors.Is(damaged, ErrDamaged):
+		return s.startDamaged(h, damaged)
+	case damaged != nil:
+		err = damaged
+	default:
 		err = s.prove(h, repairs)
 	}
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
 	s.handle = h
+	return nil
+}
+
+// startDamaged serves from a file that must not be written to what can be read
+// of it.
+func (s *Store) startDamaged(h *handle, cause error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handle = h
+	s.degradeLocked(cause)
+	s.putOff(cause)
 	return nil
 }
 

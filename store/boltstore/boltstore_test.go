@@ -1,6 +1,7 @@
 package boltstore_test
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -17,6 +18,18 @@ func open(t testing.TB, path string) *boltstore.Store {
 		t.Fatalf("Open: %v", err)
 	}
 	return s
+}
+
+// quickDir is a folder for tests that write much and prove nothing about the
+// disk: in memory where there is such a thing.
+func quickDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "boltstore-test-*")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func TestContract(t *testing.T) {

@@ -128,6 +128,9 @@ func TestKilled(t *testing.T) {
 		}
 		wg.Wait()
 		_ = c.Wait()
+		if err := boltstore.Inspect(path); err != nil {
+			t.Errorf("structure of the file: %v", err)
+		}
 		end = checkCounters(t, path, acked, found, end)
 		if t.Failed() {
 			return

@@ -1,6 +1,10 @@
 package boltstore
 
 import (
+	"bytes"
+	"os"
+	"time"
+
 	"go.etcd.io/bbolt"
 
 	"github.com/webconferencing/webconferencing"
@@ -128,4 +132,21 @@ func (s *Store) Idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.working
+}
+
+// Inspect looks at the structure of a file that nobody writes to.
+func Inspect(path string) error {
+	h, err := openHandle(path, time.Second, false)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	_, err = h.inspect()
+	return err
+}
+
+// InspectBytes looks at the structure of a file in memory.
+func InspectBytes(b []byte) error {
+	_, err := inspect(bytes.NewReader(b), os.Getpagesize())
+	return err
 }

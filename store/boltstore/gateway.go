@@ -124,6 +124,16 @@ func (h *handle) complete() error {
 	return nil
 }
 
+// inspect looks at the structure of the file, see the function inspect. Nobody
+// may be writing.
+func (h *handle) inspect() (setBack bool, err error) {
+	err = guard(func() (err error) {
+		setBack, err = inspect(h.file, h.db.Info().PageSize)
+		return err
+	})
+	return setBack, err
+}
+
 // begin starts a transaction.
 func (h *handle) begin(writable bool) (*bbolt.Tx, error) {
 	h.beginning.Lock()

@@ -3,6 +3,7 @@ package boltstore_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -19,7 +20,7 @@ import (
 // closed and opened again now and then, and wants the same answers.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := quickDir(t)
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		run++
@@ -29,7 +30,13 @@ func TestModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { s.Close() }()
+		defer func() {
+			s.Close()
+			if err := boltstore.Inspect(path); err != nil {
+				t.Errorf("structure of the file: %v", err)
+			}
+			os.Remove(path)
+		}()
 		t.Repeat(map[string]func(*rapid.T){
 			"commit": func(t *rapid.T) {
 				c := drawChange(t)
@@ -144,7 +151,8 @@ func compare(t *rapid.T, a, b webconferencing.Store) {
 	}
 	end, _ := a.Commit(ctx, &webconferencing.Change{})
 	for _, topic := range []webconferencing.Topic{webconferencing.AllTopics, "t", "tu", "u"} {
-		for after := range end + 2 {
+		from := rapid.Uint64Range(0, uint64(end)+1).Draw(t, "after")
+		for _, after := range []webconferencing.Position{0, webconferencing.Position(from), end} {
 			x, errX := a.Events(ctx, topic, after, 4)
 			y, errY := b.Events(ctx, topic, after, 4)
 			same(fmt.Sprintf("Events(%q, %d)", topic, after), x, errX, y, errY)

@@ -123,7 +123,7 @@ const (
 // reported.
 func (s *Store) Calls(ctx context.Context, q webconferencing.CallQuery) iter.Seq2[*webconferencing.Call, error] {
 	return func(yield func(*webconferencing.Call, error) bool) {
-		p := &page{store: s, key: q.Key, after: q.After}
+		p := &callPage{store: s, key: q.Key, after: q.After}
 		for left := q.Limit; q.Limit <= 0 || left > 0; {
 			p.limit = mostPage
 			if q.Limit > 0 {
@@ -151,8 +151,8 @@ func (s *Store) Calls(ctx context.Context, q webconferencing.CallQuery) iter.Seq
 	}
 }
 
-// page reads some calls of a query in one transaction.
-type page struct {
+// callPage reads some calls of a query in one transaction.
+type callPage struct {
 	store *Store
 	key   string
 	after webconferencing.CallID
@@ -164,7 +164,7 @@ type page struct {
 }
 
 // read may run again after it failed half-way.
-func (p *page) read(tx *bbolt.Tx) error {
+func (p *callPage) read(tx *bbolt.Tx) error {
 	b, err := bucketsOf(tx)
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (p *page) read(tx *bbolt.Tx) error {
 	return p.readKey(tx, b)
 }
 
-func (p *page) readAll(tx *bbolt.Tx, b *buckets) error {
+func (p *callPage) readAll(tx *bbolt.Tx, b *buckets) error {
 	c := b.calls.Cursor()
 	k, raw := c.Seek([]byte(p.after))
 	if k != nil && string(k) == string(p.after) {
@@ -195,7 +195,7 @@ func (p *page) readAll(tx *bbolt.Tx, b *buckets) error {
 	return nil
 }
 
-func (p *page) readKey(tx *bbolt.Tx, b *buckets) error {
+func (p *callPage) readKey(tx *bbolt.Tx, b *buckets) error {
 	prefix := prefixed(p.key, nil)
 	from := prefixed(p.key, []byte(p.after))
 	c := b.keys.Cursor()
@@ -219,7 +219,7 @@ func (p *page) readKey(tx *bbolt.Tx, b *buckets) error {
 
 // add appends the entry of a call unless it is damaged or does not belong
 // here any more.
-func (p *page) add(tx *bbolt.Tx, id webconferencing.CallID, raw []byte, keep bool) {
+func (p *callPage) add(tx *bbolt.Tx, id webconferencing.CallID, raw []byte, keep bool) {
 	p.next = id
 	e := p.store.calls.get(id)
 	if e == nil {

@@ -19,7 +19,8 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 2 * time.Second
 	// faultBackoff follows an attempt that panicked, since each of those
-	// leaves a memory map behind.
+	// leaves a memory map behind, and one that found damage, since looking for
+	// it takes time and hardly ever has another result.
 	faultBackoff = time.Minute
 )
 
@@ -143,7 +144,11 @@ func (s *Store) revive() {
 		return
 	}
 	if s.handle != nil {
-		if err := s.handle.inPlace(); err != nil {
+		err := s.handle.inPlace()
+		if err == nil && errors.Is(s.down, ErrDamaged) {
+			_, err = s.handle.inspect()
+		}
+		if err != nil {
 			// What is open is all there is: go on reading it.
 			s.putOff(err)
 			s.mu.Unlock()
@@ -152,14 +157,14 @@ func (s *Store) revive() {
 		s.broken = append(s.broken, s.handle)
 		s.handle = nil
 	}
-	broken := s.broken
+	broken, cause := s.broken, s.down
 	s.broken = nil
 	s.mu.Unlock()
 	for _, h := range broken {
 		s.retire(h)
 	}
 
-	h, err := s.reopen()
+	h, err := s.reopen(cause)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -178,7 +183,7 @@ func (s *Store) revive() {
 func (s *Store) putOff(err error) {
 	s.down = err
 	s.backoff = min(max(2*s.backoff, firstBackoff), lastBackoff)
-	if isFault(err) {
+	if isFault(err) || errors.Is(err, ErrDamaged) {
 		s.backoff = faultBackoff
 	}
 	s.retryAt = time.Now().Add(s.backoff)
@@ -201,11 +206,17 @@ func (s *Store) endAttempt() {
 	}
 }
 
-// reopen returns a new handle. With an error the handle, if any, may be read.
-func (s *Store) reopen() (*handle, error) {
+// reopen returns a new handle after a failure. With an error the handle, if
+// any, may be read.
+func (s *Store) reopen(cause error) (*handle, error) {
 	h, err := openHandle(s.path, s.opts.LockTimeout, false)
 	if err == nil {
-		err = s.prove(h, nil)
+		if isFault(cause) || errors.Is(cause, ErrDamaged) {
+			_, err = h.inspect()
+		}
+		if err == nil {
+			err = s.prove(h, nil)
+		}
 		if err == nil {
 			return h, nil
 		}

@@ -20,15 +20,20 @@ type survey struct {
 	// they are. They tell a damaged index from a good one without looking up
 	// each key.
 	want, have map[string]uint64
-	state      *journalState // to be stored, as the one in the file is damaged
+	state      *journalState // to be stored in place of the one in the file
+	setBack    bool          // the last commit may be missing
 }
+
+// setBackGap is how far positions jump when the last commit may be missing, so
+// that none is used twice. Readers who meet the gap learn that events are gone.
+const setBackGap = 1 << 20
 
 // verify reads all records but the journal and reports damaged ones. It
 // returns the repairs to make: indexes are made again from the records if they
 // do not fit them. Records are never changed.
-func (s *Store) verify(h *handle) (repairs func(*bbolt.Tx) error, err error) {
+func (s *Store) verify(h *handle, setBack bool) (repairs func(*bbolt.Tx) error, err error) {
 	h.durable.Store(math.MaxUint64) // nobody else reads it yet
-	v := &survey{store: s, seed: maphash.MakeSeed()}
+	v := &survey{store: s, seed: maphash.MakeSeed(), setBack: setBack}
 	err = h.view(func(tx *bbolt.Tx) error {
 		if tx.Bucket([]byte(bucketMeta)) == nil {
 			return nil // prepareBuckets decides
@@ -57,13 +62,19 @@ func (v *survey) run(b *buckets) error {
 		}
 		v.report(err) // prepareBuckets writes it anew
 	}
-	if _, err := getJournalState(b.meta); err != nil {
-		if errors.Is(err, ErrNewer) {
-			return err
-		}
+	state, err := getJournalState(b.meta)
+	if errors.Is(err, ErrNewer) {
+		return err
+	}
+	if err != nil {
 		v.report(err)
-		st := rebuildState(b.log)
-		v.state = &st
+		state = rebuildState(b.log)
+		v.state = &state
+	}
+	if v.setBack {
+		v.report(&CorruptError{Record: "head of the file", Err: fmt.Errorf("%w: the last commit may be missing", ErrDamaged)})
+		state.last += setBackGap
+		v.state = &state
 	}
 	v.want = make(map[string]uint64)
 	v.have = make(map[string]uint64)
@@ -159,7 +170,7 @@ func (v *survey) repair(tx *bbolt.Tx) error {
 		return err
 	}
 	if v.state != nil {
-		v.store.log.Error("the record of the journal's end is damaged and was made from the journal",
+		v.store.log.Error("the record of the journal's end was made anew",
 			"last", v.state.last, "trimmed", v.state.trimmed)
 		if err := putJournalState(b.meta, *v.state); err != nil {
 			return err

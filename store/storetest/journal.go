@@ -107,15 +107,10 @@ func commitInvalid(t *testing.T, f *fixture) {
 }
 
 func eventsRoundTrip(t *testing.T, f *fixture) {
-	in := webconferencing.Event{
-		Topics: []webconferencing.Topic{"user/john", "call/c"},
-		Type:   webconferencing.EventState, CallID: "c", Epoch: 3, Version: 9,
-		Provider: "jitsi", Owner: webconferencing.Ref{Type: webconferencing.OwnerChatRoom, ID: "room"},
-		Title: "<Weekly> & \u2028", State: webconferencing.StateStopped, Reason: webconferencing.ReasonMissed,
-		Part: "john", Client: "c1", Actor: "mary", Cause: webconferencing.CauseDeadline, Node: "n1",
-		Time: day(123 * time.Millisecond).In(time.FixedZone("somewhere", 60*60)),
-		Data: json.RawMessage(`{ "sdp": "<a & b>" , "n": 1e3 }`),
-	}
+	var in webconferencing.Event
+	fill(reflect.ValueOf(&in).Elem(), 1)
+	in.Topics = []webconferencing.Topic{"user/john", "call/c"}
+	in.Data = json.RawMessage(`{ "sdp": "<a & b>" , "n": 1e3 }`)
 	least := webconferencing.Event{Type: webconferencing.EventNoted, Time: day(0)}
 	p := f.commit(t, &webconferencing.Change{Events: []webconferencing.Event{in, least}})
 	in.Time, in.Position, least.Position = in.Time.UTC(), p-1, p

@@ -86,24 +86,55 @@ func SameTopics(a, b []webconferencing.Topic) bool {
 func Time(t time.Time) time.Time { return t.Round(0).UTC() }
 
 // Call returns a copy of c as a store hands it out: times in UTC, empty lists
-// nil. The fields are found by looking at the type, so that one that is added
-// later is not forgotten here.
+// nil. What there is to do is found by looking at the types, so that a field
+// that is added later is not forgotten here.
 func Call(c *webconferencing.Call) *webconferencing.Call {
 	d := c.Clone()
-	fields := reflect.ValueOf(d).Elem()
-	for i := range fields.NumField() {
-		f := fields.Field(i)
-		switch t, ok := f.Addr().Interface().(*time.Time); {
-		case ok:
-			*t = Time(*t)
-		case f.Kind() == reflect.Slice && f.Len() == 0:
-			f.SetZero()
+	tidy(reflect.ValueOf(d).Elem())
+	return d
+}
+
+func tidy(v reflect.Value) {
+	if t, ok := v.Addr().Interface().(*time.Time); ok {
+		*t = Time(*t)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for _, i := range untidy(v.Type()) {
+			tidy(v.Field(i))
+		}
+	case reflect.Slice:
+		if v.Len() == 0 {
+			v.SetZero()
+			return
+		}
+		if v.Type().Elem().Kind() != reflect.Struct {
+			return
+		}
+		fields := untidy(v.Type().Elem())
+		for n := range v.Len() {
+			for _, i := range fields {
+				tidy(v.Index(n).Field(i))
+			}
 		}
 	}
-	for i := range d.Seats {
-		d.Seats[i].Joined = Time(d.Seats[i].Joined)
+}
+
+// untidy returns the fields of a struct type that can hold something to tidy.
+func untidy(t reflect.Type) []int {
+	var fields []int
+	for i := range t.NumField() {
+		switch f := t.Field(i).Type; f.Kind() {
+		case reflect.Slice:
+			fields = append(fields, i)
+		case reflect.Struct:
+			if f == reflect.TypeFor[time.Time]() || len(untidy(f)) > 0 {
+				fields = append(fields, i)
+			}
+		}
 	}
-	return d
+	return fields
 }
 
 // Events returns a deep copy of the events. Neighbours with equal topics share
