@@ -14,7 +14,6 @@ export class CallButton extends BaseElement {
 
 	#button = element("button", { type: "button", class: "primary", part: "button" });
 	#label = element("span");
-	#error = element("span", { class: "error", role: "alert", hidden: true });
 	#name = "";
 	#named = "";
 
@@ -23,7 +22,7 @@ export class CallButton extends BaseElement {
 		this.#button.append(icon("phone"), this.#label);
 		this.#button.hidden = true;
 		this.#button.addEventListener("click", () => this.#press());
-		this.root.append(this.#button, this.#error);
+		this.root.append(this.#button);
 	}
 
 	attributeChangedCallback() {
@@ -77,12 +76,7 @@ export class CallButton extends BaseElement {
 	async #press() {
 		const { app } = this;
 		if (!app || this.#button.getAttribute("aria-disabled") === "true") return;
-		this.#error.hidden = true;
-		try {
-			await app.calls.start(this.target);
-		} catch (error) {
-			this.#error.textContent = app.wc.errorText(error);
-			this.#error.hidden = false;
-		}
+		// What goes wrong is told in the call view and in the log.
+		await app.calls.start(this.target).catch(() => undefined);
 	}
 }

@@ -111,7 +111,7 @@ class CallController extends EventTarget {
 	async start(target) {
 		if (this.#isBusy()) return;
 		const context = contextOf(this.#wc, target);
-		const current = this.#begin({ group: context.isGroup });
+		const current = this.#begin({ group: context.isGroup, title: target.user ?? target.space ?? target.room });
 		await this.#attempt(current, async () => {
 			const details = await this.#still(current, context.details());
 			current.title = details.title;
@@ -297,6 +297,7 @@ class CallController extends EventTarget {
 		}
 		current.session = session;
 		session.addEventListener("change", () => this.#changed());
+		this.#changed();
 		await session.acquire();
 	}
 

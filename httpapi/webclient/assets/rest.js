@@ -42,31 +42,48 @@ export function toCallError(cause) {
 	return new CallError({ code: "SERVER_ERROR", message: String(cause?.message ?? cause), reason: offline ? "offline" : "" });
 }
 
+/** A request that comes too early is tried again so often. */
+const maxRetries = 4;
+const maxRetryPause = 5000;
+
 /**
- * Fetches JSON.
+ * Fetches JSON. A server that asks to slow down (429) is asked again later.
  *
  * @param {string} url
  * @param {RequestInit} [init]
  * @returns {Promise<any>}
  */
 export async function fetchJSON(url, init = {}) {
-	let response;
-	let body;
-	try {
-		response = await fetch(url, {
-			credentials: "same-origin",
-			cache: "no-store",
-			...init,
-			headers: { Accept: "application/json", ...init.headers },
-			signal: AbortSignal.timeout(15_000),
-		});
-		body = await response.json();
-	} catch (error) {
-		const failed = response ? `the server answered ${response.status}` : String(error instanceof Error ? error.message : error);
-		throw new CallError({ code: codeOf(response?.status ?? 0), message: failed, reason: response ? "" : "offline" });
+	for (let retries = 0; ; retries++) {
+		let response;
+		let body;
+		try {
+			response = await fetch(url, {
+				credentials: "same-origin",
+				cache: "no-store",
+				...init,
+				headers: { Accept: "application/json", ...init.headers },
+				signal: AbortSignal.timeout(15_000),
+			});
+			body = await response.json();
+		} catch (error) {
+			const failed = response ? `the server answered ${response.status}` : String(error instanceof Error ? error.message : error);
+			throw new CallError({ code: codeOf(response?.status ?? 0), message: failed, reason: response ? "" : "offline" });
+		}
+		if (response.ok) return body;
+		if (response.status !== 429 || retries === maxRetries) throw toCallError({ data: { code: codeOf(response.status), ...body } });
+		await pause(Number(response.headers.get("Retry-After")) * 1000 || 500 * 2 ** retries);
 	}
-	if (response.ok) return body;
-	throw toCallError({ data: { code: codeOf(response.status), ...body } });
+}
+
+/**
+ * Waits, some less and some more, so that those who were sent away together do
+ * not return together.
+ *
+ * @param {number} ms
+ */
+function pause(ms) {
+	return new Promise((resolve) => setTimeout(resolve, Math.min(ms, maxRetryPause) * (1 + Math.random())));
 }
 
 /** @param {number} status */

@@ -74,7 +74,6 @@ export const buttonStyles = [
 	theme,
 	sheet(`
 	:host { display: inline-block; }
-	.error { display: block; margin-block-start: .4em; color: var(--_danger); font-size: .9em; }
 `),
 ];
 

@@ -63,6 +63,8 @@ class Client extends Page {
 	/** @type {AbortController | null} ends the page's listeners */
 	#page = null;
 	#renewed = false;
+	/** @type {Map<string, Promise<any>>} questions under way, by path */
+	#asked = new Map();
 
 	/** @param {WebConferencingOptions} options */
 	constructor(options) {
@@ -461,10 +463,20 @@ class Client extends Page {
 
 	/**
 	 * @param {string} path
-	 * @param {RequestInit} [init]
+	 * @param {RequestInit} [init] absent: a question, asked once for all who
+	 *   want to know it now
+	 * @returns {Promise<any>}
 	 */
 	#rest(path, init) {
-		return fetchJSON(this.#options.baseUrl + path, { ...init, headers: { "X-Client-Id": this.clientId } });
+		const asked = init ? undefined : this.#asked.get(path);
+		if (asked) return asked;
+		const answer = fetchJSON(this.#options.baseUrl + path, { ...init, headers: { "X-Client-Id": this.clientId } });
+		if (!init) {
+			this.#asked.set(path, answer);
+			const forget = () => this.#asked.delete(path);
+			answer.then(forget, forget);
+		}
+		return answer;
 	}
 
 	// --- events ---
