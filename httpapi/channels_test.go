@@ -170,64 +170,68 @@ func TestReplay(t *testing.T) {
 
 // Who missed too much is told to start over instead of being flooded.
 func TestReplayGone(t *testing.T) {
-	w := newWorld(t, nil)
-	mary := w.dial("mary", "m1", "websocket")
-	mary.do("create", pairCall("p/1"))
-	channel := callChannel + "p/1"
-	actor := webconferencing.Actor{User: "mary", Client: "m1"}
-	for i := range 600 {
-		if _, err := w.svc.SendData(t.Context(), actor, "p/1", fmt.Appendf(nil, `{"i":%d}`, i)); err != nil {
-			t.Fatal(err)
+	virtual(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		mary := w.dial("mary", "m1", "websocket")
+		mary.do("create", pairCall("p/1"))
+		channel := callChannel + "p/1"
+		actor := webconferencing.Actor{User: "mary", Client: "m1"}
+		for i := range 600 {
+			if _, err := w.svc.SendData(t.Context(), actor, "p/1", fmt.Appendf(nil, `{"i":%d}`, i)); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	john := w.dial("john", "j1", "websocket")
-	err := john.subscribe(channel, object{"replay": object{channel: 1}})
-	if !strings.HasPrefix(err, "400:") || !strings.Contains(err, "replay_gone") {
-		t.Errorf("got %q", err)
-	}
-	john.mustSubscribe(channel)
-	john.quiet()
-	mary.publish(channel, object{"last": true})
-	if f := john.event().fields(); f["last"] != true {
-		t.Errorf("got %v", f)
-	}
+		john := w.dial("john", "j1", "websocket")
+		err := john.subscribe(channel, object{"replay": object{channel: 1}})
+		if !strings.HasPrefix(err, "400:") || !strings.Contains(err, "replay_gone") {
+			t.Errorf("got %q", err)
+		}
+		john.mustSubscribe(channel)
+		john.quiet()
+		mary.publish(channel, object{"last": true})
+		if f := john.event().fields(); f["last"] != true {
+			t.Errorf("got %v", f)
+		}
+	})
 }
 
 // A call id that is used again is the same channel: a client that stayed
 // subscribed hears the new call, and one who is no party any more does not.
 func TestChannelOutlivesCall(t *testing.T) {
-	w := newWorld(t, nil)
-	mary, john := w.dial("mary", "m1", "websocket"), w.dial("john", "j1", "websocket")
-	channel := callChannel + "p/1"
-	mary.do("create", pairCall("p/1"))
-	mary.mustSubscribe(channel)
-	john.mustSubscribe(channel)
-	mary.do("update", object{"id": "p/1", "state": "stopped"})
-	w.api.Recheck(t.Context())
-	mary.do("create", pairCall("p/1"))
-	for i := range 3 {
-		if err := mary.publish(channel, object{"i": i}); err != "" {
-			t.Fatal(err)
+	virtual(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		mary, john := w.dial("mary", "m1", "websocket"), w.dial("john", "j1", "websocket")
+		channel := callChannel + "p/1"
+		mary.do("create", pairCall("p/1"))
+		mary.mustSubscribe(channel)
+		john.mustSubscribe(channel)
+		mary.do("update", object{"id": "p/1", "state": "stopped"})
+		w.api.Recheck(t.Context())
+		mary.do("create", pairCall("p/1"))
+		for i := range 3 {
+			if err := mary.publish(channel, object{"i": i}); err != "" {
+				t.Fatal(err)
+			}
 		}
-	}
-	for i := range 3 {
-		if f := john.event().fields(); f["i"] != float64(i) {
-			t.Errorf("got %v, want %d", f, i)
+		for i := range 3 {
+			if f := john.event().fields(); f["i"] != float64(i) {
+				t.Errorf("got %v, want %d", f, i)
+			}
 		}
-	}
-	for range 3 {
+		for range 3 {
+			mary.event()
+		}
+		mary.do("create", object{"id": "p/2", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": "john;james"})
+		second := callChannel + "p/2"
+		mary.mustSubscribe(second)
+		john.mustSubscribe(second)
+		mary.do("update", object{"id": "p/2", "participants": "mary;james"})
+		w.api.Recheck(t.Context())
+		mary.publish(second, object{"i": 1})
 		mary.event()
-	}
-	mary.do("create", object{"id": "p/2", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": "john;james"})
-	second := callChannel + "p/2"
-	mary.mustSubscribe(second)
-	john.mustSubscribe(second)
-	mary.do("update", object{"id": "p/2", "participants": "mary;james"})
-	w.api.Recheck(t.Context())
-	mary.publish(second, object{"i": 1})
-	mary.event()
-	john.quiet()
-	if err := john.publish(second, object{"i": 1}); err == "" {
-		t.Error("one who was taken out may still publish")
-	}
+		john.quiet()
+		if err := john.publish(second, object{"i": 1}); err == "" {
+			t.Error("one who was taken out may still publish")
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -352,14 +353,16 @@ func (d *device) wantEvent(eventType string, pairs ...any) map[string]any {
 	return f
 }
 
-// quiet checks that nothing else was heard: a later round trip brings nothing.
+// quiet checks that nothing else is heard, also when everything that polls has
+// had its turn. It needs virtual time.
 func (d *device) quiet() {
 	d.t.Helper()
-	time.Sleep(0)
+	time.Sleep(3 * time.Second)
+	synctest.Wait()
 	select {
 	case m := <-d.events:
 		d.t.Errorf("%s heard %s, want nothing", d.user, m.Data)
-	case <-time.After(50 * time.Millisecond):
+	default:
 	}
 }
 
@@ -387,8 +390,17 @@ func (d *device) disconnect() {
 	d.vanish()
 }
 
+// virtual runs a test in virtual time.
+func virtual(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+// transports runs a test on both transports, in virtual time.
 func transports(t *testing.T, f func(t *testing.T, transport string)) {
 	for _, transport := range []string{"long-polling", "websocket"} {
-		t.Run(transport, func(t *testing.T) { f(t, transport) })
+		t.Run(transport, func(t *testing.T) {
+			virtual(t, func(t *testing.T) { f(t, transport) })
+		})
 	}
 }

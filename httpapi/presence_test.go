@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/webconferencing/webconferencing"
@@ -11,20 +10,13 @@ import (
 // bubble runs a test in virtual time.
 func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, unlimited())
-		f(t, w)
-		w.stop()
-		synctest.Wait()
-	})
+	virtual(t, func(t *testing.T) { f(t, newWorld(t, unlimited())) })
 }
 
 // bubbles runs a test in virtual time on both transports.
 func bubbles(t *testing.T, f func(t *testing.T, w *world, transport string)) {
 	t.Helper()
-	transports(t, func(t *testing.T, transport string) {
-		bubble(t, func(t *testing.T, w *world) { f(t, w, transport) })
-	})
+	transports(t, func(t *testing.T, transport string) { f(t, newWorld(t, unlimited()), transport) })
 }
 
 // inside tells who is in a group call.

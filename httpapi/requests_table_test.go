@@ -72,7 +72,7 @@ func goodCalls(run *teamRun) []goodRequest {
 			part := a.body["participants"].([]any)[0].(object)
 			return len(run.seat) == 26 && part["state"] == "joined" && part["clientId"] == "m1"
 		}},
-		{"james", "POST", "calls/g%2Fproduct_team/ringing", nil, nil},
+		{"james", "POST", "calls/g%2Fproduct_team/ringing", nil, func(a answer) any { return strings.Contains(string(a.raw), `"ringingOn":["m1"]`) }},
 		{"james", "POST", "calls/g%2Fproduct_team/accept", nil, func(a answer) any { return a.body["seat"] != nil }},
 		{"james", "POST", "calls/g%2Fproduct_team/take-over", nil, func(a answer) any { return a.body["seat"] != nil }},
 		{"james", "POST", "calls/g%2Fproduct_team/leave", nil, nil},

@@ -49,6 +49,7 @@ type userView struct {
 	State       *string                    `json:"state"`
 	ClientID    *string                    `json:"clientId"`
 	Ring        string                     `json:"ring,omitempty"`
+	RingingOn   []webconferencing.ClientID `json:"ringingOn,omitempty"`
 }
 
 // groupView is a space, space event or chat room.
@@ -166,7 +167,7 @@ func viewParticipant(p webconferencing.Participant, users map[webconferencing.Us
 	v.Type = string(p.Kind)
 	v.State = orNil(string(p.State))
 	v.ClientID = orNil(string(p.Client))
-	v.Ring = string(p.Ring)
+	v.Ring, v.RingingOn = string(p.Ring), p.RingingOn
 	return v
 }
 
