@@ -439,3 +439,22 @@ func TestRingCommands(t *testing.T) {
 		}
 	})
 }
+
+// One session can't pretend to be a crowd.
+func TestDevicesOfOneSession(t *testing.T) {
+	w := newWorld(t, nil)
+	mary := w.dial("mary", "", "websocket")
+	call := func(client string) message {
+		return mary.callRaw("calls", object{"command": "get_calls_state", "id": "mary", "exoClientId": client})
+	}
+	for _, client := range []string{"", "a", "b", "c", "d", "e", "f", "g", "a", ""} {
+		if m := call(client); !m.ok() {
+			t.Errorf("%q: %s", client, m.Data)
+		}
+	}
+	for _, client := range []string{"h", strings.Repeat("x", 256)} {
+		if m := call(client); m.ok() || m.fields()["field"] != "exoClientId" {
+			t.Errorf("%q: %s", client, m.Data)
+		}
+	}
+}

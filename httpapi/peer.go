@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,9 @@ const (
 	recheckEvery = 10 * time.Second
 	// recheckParallel is how many sessions are checked at once.
 	recheckParallel = 8
+	// maxClients is how many devices one session may name. One page is one
+	// device; a few more do no harm, but each could take a seat.
+	maxClients = 8
 	// authenticationPatience is how long a session lives on while the host
 	// can't say whether its user is still signed in.
 	authenticationPatience = time.Minute
@@ -39,8 +43,8 @@ type peer struct {
 
 	mu      sync.Mutex
 	session *bayeux.Session
-	client  webconferencing.ClientID // for messages that name none
-	feeds   map[string]*feed         // by channel
+	clients []webconferencing.ClientID // named so far; the first stands in where none is named
+	feeds   map[string]*feed           // by channel
 }
 
 func newPeer(a *API, actor webconferencing.Actor, token *userToken) *peer {
@@ -79,13 +83,19 @@ func (p *peer) actor(client string) (webconferencing.Actor, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	named := webconferencing.ClientID(client)
-	if named == "" {
-		if p.client == "" {
-			p.client = webconferencing.ClientID("s-" + strings.ToLower(rand.Text()))
+	switch {
+	case named == "" && len(p.clients) > 0:
+		named = p.clients[0]
+	case named == "":
+		named = webconferencing.ClientID("s-" + strings.ToLower(rand.Text()))
+		p.clients = append(p.clients, named)
+	case slices.Contains(p.clients, named):
+	case len(p.clients) == maxClients:
+		return webconferencing.Actor{}, &webconferencing.Error{
+			Code: webconferencing.CodeLimited, Field: "exoClientId", Message: "exoClientId names too many devices for one session",
 		}
-		named = p.client
-	} else if p.client == "" {
-		p.client = named
+	default:
+		p.clients = append(p.clients, named)
 	}
 	return webconferencing.Actor{User: p.user, Client: named, Admin: p.admin.Load()}, nil
 }
