@@ -211,3 +211,44 @@ func TestOptions(t *testing.T) {
 		t.Error("Run twice")
 	}
 }
+
+// A session lives as long as what it was opened by: the token, or the sign-in
+// of a user whom the host must know again before long.
+func TestSessionsEndWithTheirReason(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		w := newWorld(t, &httpapi.Options{TokenTTL: 10 * time.Minute})
+		token := w.newDevice("", "c1")
+		token.user, token.token = "mary", w.api.Token("mary")
+		if err := token.open(transport); err != "" {
+			t.Fatal(err)
+		}
+		john := w.dial("john", "j1", transport)
+		time.Sleep(9 * time.Minute)
+		if token.over() {
+			t.Error("ended before the token")
+		}
+		time.Sleep(90 * time.Second)
+		if !token.over() {
+			t.Error("the token is over, the session is not")
+		}
+		w.auth.set(func() { w.auth.fails = errDirectory })
+		time.Sleep(40 * time.Second)
+		if john.over() {
+			t.Error("ended because the host could not tell for a moment")
+		}
+		time.Sleep(time.Minute)
+		if !john.over() {
+			t.Error("lives on though nobody vouches for its user")
+		}
+		eve := w.newDevice("eve", "e1")
+		w.auth.set(func() { w.auth.fails = nil })
+		if err := eve.open(transport); err != "" {
+			t.Fatal(err)
+		}
+		w.auth.set(func() { w.auth.out["eve"] = true })
+		time.Sleep(25 * time.Second)
+		if !eve.over() {
+			t.Error("lives on after signing out")
+		}
+	})
+}

@@ -326,6 +326,13 @@ func (d *device) publish(channel string, data any) string {
 	return d.exchange(map[string]any{"channel": channel, "data": data}).Error
 }
 
+// over tells whether the server has ended the session.
+func (d *device) over() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ended || d.ctx.Err() != nil
+}
+
 // event waits for the next event.
 func (d *device) event() message {
 	d.t.Helper()
