@@ -1,15 +1,86 @@
 // Package bayeux is a server for the Bayeux protocol, version 1.0, as CometD's
-// and Faye's clients speak it, over long-polling and WebSocket.
+// and Faye's clients speak it, over long-polling and WebSocket. It depends on
+// nothing but the standard library and a WebSocket package, and knows nothing
+// of what its messages mean.
 //
-// A [Server] is an http.Handler:
+// # A chat in ten minutes
 //
-//	server, err := bayeux.New(nil)
+// A [Server] is an http.Handler. Mount it where the clients expect it, with
+// everything below; the path has no meaning:
+//
+//	server, err := bayeux.New(&bayeux.Options{
+//		Authenticate: func(ctx context.Context, r *http.Request, m *bayeux.Message) (bayeux.Identity, error) {
+//			user, err := portal.UserOf(r) // whatever the portal does
+//			return bayeux.Identity{User: user}, err
+//		},
+//		Authorize: func(ctx context.Context, s *bayeux.Session, op bayeux.Operation, channel string, m *bayeux.Message) error {
+//			if strings.HasPrefix(channel, "/chat/") {
+//				return nil
+//			}
+//			return &bayeux.Refusal{Reason: "no_such_room"}
+//		},
+//	})
 //	if err != nil {
 //		return err
 //	}
-//	mux := http.NewServeMux()
 //	mux.Handle("/cometd", server)
 //	mux.Handle("/cometd/", server)
+//
+// In the page, with the npm package cometd:
+//
+//	const cometd = new CometD();
+//	cometd.configure({url: location.origin + "/cometd"});
+//	cometd.addListener("/meta/handshake", reply => {
+//		if (reply.successful) cometd.subscribe("/chat/lobby", message => show(message.data));
+//	});
+//	cometd.handshake();
+//	cometd.publish("/chat/lobby", {text: "hello"});
+//
+// From the server, [Server.Publish] reaches everybody who is subscribed,
+// [Server.Deliver] all sessions of one user, and [Session.Deliver] one client.
+// [Server.HandleService] answers cometd.remoteCall. When the program ends, call
+// [Server.Shutdown] before that of the http.Server.
+//
+// # Who may do what
+//
+// The zero [Options] let everybody in and do everything, as CometD's defaults
+// do. Options.Authenticate decides about handshakes, Options.Reauthenticate
+// looks again at each request and regularly at open WebSockets, and
+// Options.Authorize decides about each channel. A session belongs to the
+// browser that made it, by a cookie, and to the user that Reauthenticate
+// compares. Pages of other origins are refused unless Options.AllowedOrigins
+// names them, on WebSockets too. The channels /meta/** and /service/** are
+// reserved.
+//
+// # What is promised
+//
+// Messages to one session keep their order and are not lost while the session
+// lives, as far as the server can know: what could not be written, because a
+// poll or a socket had died, is sent again. Only a client with the
+// acknowledgement extension is certain to get everything, and may get some
+// twice. A session lives as long as its client connects; when it ends, its
+// queue is gone. Options.History keeps messages beyond that for the replay
+// extension.
+//
+// Nothing is unbounded: each limit is a field of Options. A client that does
+// not take its messages is ended, with [ReasonSlow], before it can harm others;
+// publishing never waits for a client.
+//
+// # Differences from CometD
+//
+// Data passes through as it was sent, digit for digit. A message that is wrong
+// is refused by itself, not together with its batch. A subscription to several
+// channels is made for all of them or none. Fields that steer a client, such as
+// advice, are not passed on from publisher to subscribers. A publish without
+// data, to a pattern, or on a service channel without handler is refused. Names
+// have at most 255 bytes and 8 segments. Requests must be application/json in
+// UTF-8, without compression. There is no callback-polling.
+//
+// # Concurrency
+//
+// All types are safe for concurrent use. The messages of one session, other
+// than connects, are processed one after the other, hooks included; different
+// sessions run in parallel. Hooks are called without locks.
 package bayeux
 
 import (

@@ -272,8 +272,8 @@ func (x *exchange) find(m *Message) *Session {
 		if s == nil && x.srv.banished(m.clientID) {
 			x.final = true
 		}
-		if !x.final {
-			x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request))
+		if !x.final && !x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request)) {
+			x.status, x.code = http.StatusTooManyRequests, "too_many_unknown_sessions"
 		}
 		return nil
 	}

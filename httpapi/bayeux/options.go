@@ -242,7 +242,8 @@ type Options struct {
 	MaxHandshakesPerUser int
 
 	// MaxUnknownPerAddress is how many messages with an unknown session one
-	// network address may send a minute, before it gets HTTP 429. After a
+	// network address may send a minute, before they get HTTP 429, or close
+	// the WebSocket with 1013; known sessions are not concerned. After a
 	// restart every client sends one, and many may share an address; the
 	// session ids themselves cannot be guessed. Defaults to 600; Unlimited is
 	// allowed.

@@ -16,11 +16,6 @@ import (
 func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	srv.tasks.begin()
 	defer srv.tasks.end()
-	if srv.unknownByAddr.exhausted(srv.opts.ClientAddr(r)) {
-		w.Header().Set("Retry-After", "60")
-		writeFault(w, http.StatusTooManyRequests, "too_many_unknown_sessions")
-		return
-	}
 	if status, code := checkBody(r, srv.opts.MaxMessageBytes); status != 0 {
 		w.Header().Set("Connection", "close")
 		writeFault(w, status, code)
@@ -130,9 +125,7 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, control *http.Res
 	_ = control.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
 	written := false
 	if x.status != 0 {
-		if x.status == http.StatusServiceUnavailable {
-			w.Header().Set("Retry-After", "5")
-		}
+		w.Header().Set("Retry-After", "5")
 		writeFault(w, x.status, x.code)
 	} else {
 		w.Header().Set("Content-Type", "application/json;charset=UTF-8")

@@ -65,21 +65,6 @@ func (l *limiter) allow(key string) bool {
 	return true
 }
 
-// exhausted reports whether the key has no token left, without taking one.
-func (l *limiter) exhausted(key string) bool {
-	if l == nil {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.buckets[key]
-	if b == nil {
-		return false
-	}
-	b.refill(time.Now(), l.rate)
-	return b.used+1 > l.burst
-}
-
 func (l *limiter) find(key string) *bucket {
 	now := time.Now()
 	b := l.buckets[key]

@@ -113,10 +113,6 @@ func (k *socket) serve() {
 		if !k.awaitRoom() {
 			return
 		}
-		if k.srv.unknownByAddr.exhausted(k.srv.opts.ClientAddr(k.request)) && k.bound() == nil {
-			k.conn.close(closeTryAgain, "too_many_unknown_sessions")
-			return
-		}
 		k.process(x, list)
 	}
 }

@@ -22,6 +22,7 @@ type Conn struct {
 	protocol string
 	base     time.Time    // what heard counts from
 	heard    atomic.Int64 // when bytes last arrived, in ns since base
+	dropped  atomic.Bool  // this end has dropped the connection
 
 	reading sync.Mutex // guards reader; held while waiting for bytes
 	reader  reader
@@ -83,11 +84,21 @@ func (c *Conn) Close(code int, reason string) error {
 // Abort drops the connection without a word, with what has not been sent yet.
 // It does not wait.
 func (c *Conn) Abort() {
-	if tcp, ok := c.net.(*net.TCPConn); ok {
+	c.dropped.Store(true)
+	conn := c.net
+	// Closing a TLS connection writes, which may take a while.
+	for {
+		layer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = layer.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
 		// A dead peer would make the kernel keep unsent bytes for minutes.
 		_ = tcp.SetLinger(0)
 	}
-	_ = c.net.Close()
+	_ = conn.Close()
 }
 
 // expectEnd bounds the rest of the connection's life.
@@ -146,10 +157,9 @@ func (c *Conn) conclude(err error) error {
 	switch {
 	case errors.Is(err, ErrWake):
 		return err
+	case c.ending(), c.dropped.Load():
+		return c.end(ErrClosed)
 	case !errors.As(err, &fault):
-		if c.ending() || errors.Is(err, net.ErrClosed) {
-			return c.end(ErrClosed)
-		}
 		return c.end(fmt.Errorf("WebSocket was lost: %w", err))
 	case !fault.Remote:
 		c.refuse(fault)
@@ -160,7 +170,7 @@ func (c *Conn) conclude(err error) error {
 // refuse tells the other end which rule it broke, and lets it read that before
 // the connection goes.
 func (c *Conn) refuse(fault *CloseError) {
-	if c.ending() || c.sendClose(fault.Code, fault.Reason) != nil {
+	if c.sendClose(fault.Code, fault.Reason) != nil {
 		return
 	}
 	// Closing a socket that has unread bytes makes the kernel take back what

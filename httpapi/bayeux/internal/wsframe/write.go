@@ -84,21 +84,32 @@ func (c *Conn) writeLocked(b []byte) error {
 			return nil
 		}
 	}
-	err := c.net.SetWriteDeadline(time.Now().Add(c.up.opts.WriteTimeout))
-	if err == nil {
-		_, err = c.net.Write(b)
-	}
-	return c.failLocked(err)
+	return c.slowLocked(func() error {
+		_, err := c.net.Write(b)
+		return err
+	})
 }
 
 func (c *Conn) writeListLocked(frames [][]byte) error {
 	if c.failed != nil {
 		return c.failed
 	}
+	list := net.Buffers(slices.Clone(frames))
+	return c.slowLocked(func() error {
+		_, err := list.WriteTo(c.net)
+		return err
+	})
+}
+
+// slowLocked writes with a deadline.
+func (c *Conn) slowLocked(write func() error) error {
 	err := c.net.SetWriteDeadline(time.Now().Add(c.up.opts.WriteTimeout))
 	if err == nil {
-		list := net.Buffers(slices.Clone(frames))
-		_, err = list.WriteTo(c.net)
+		err = write()
+	}
+	if err == nil && c.direct.usable() {
+		// The next write has none of its own.
+		err = c.net.SetWriteDeadline(time.Time{})
 	}
 	return c.failLocked(err)
 }
@@ -108,7 +119,7 @@ func (c *Conn) failLocked(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, net.ErrClosed):
+	case c.dropped.Load(), errors.Is(err, net.ErrClosed):
 		c.failed = ErrClosed
 	default:
 		c.failed = fmt.Errorf("write to WebSocket: %w", err)
