@@ -194,6 +194,9 @@ func TestEnvelope(t *testing.T) {
 		got := a.exchange(t, body)
 		wantOK(t, find(t, got, "1"))
 		wantError(t, find(t, got, "2"), "402::session_unknown")
+		got = a.exchange(t, `[{"id":"0","channel":"/a","data":1,"clientId":"nobody"},`+strings.TrimPrefix(say(b, `{"id":"1","channel":"/a","data":1}`), "["))
+		wantError(t, find(t, got, "0"), "402::session_unknown")
+		wantError(t, find(t, got, "1"), "402::session_unknown")
 	})
 	item(t, "24 queue before replies", nil, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)

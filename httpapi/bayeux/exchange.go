@@ -34,6 +34,7 @@ type exchange struct {
 	status    int    // HTTP status instead of replies, if not 0
 	code      string // and its error code
 	calls     []chan struct{}
+	stranger  bool // the first message had no session that it may use
 	final     bool // the client was told that there is no way back
 }
 
@@ -267,8 +268,12 @@ func (x *exchange) find(m *Message) *Session {
 		x.session.touch()
 		return x.session
 	}
+	if x.stranger {
+		return nil
+	}
 	s := x.srv.byID(m.clientID)
 	if s == nil || x.socket != nil && x.srv.opts.RequireHandshakePerConnection || !x.mayUse(s) {
+		x.stranger = true
 		if s == nil && x.srv.banished(m.clientID) {
 			x.final = true
 		}
