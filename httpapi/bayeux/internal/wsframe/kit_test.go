@@ -58,6 +58,13 @@ func startServer(t testing.TB, opts *wsframe.Options, wrapped bool, serve func(*
 	up := newUpgrader(t, opts)
 	s := &server{}
 	ts := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ended.Add(1) // before the client knows, who may make the test wait
+		served := false
+		defer func() {
+			if !served {
+				s.ended.Done()
+			}
+		}()
 		c, err := up.Upgrade(w, r)
 		var refused *wsframe.HandshakeError
 		if errors.As(err, &refused) {
@@ -68,7 +75,11 @@ func startServer(t testing.TB, opts *wsframe.Options, wrapped bool, serve func(*
 			t.Errorf("upgrade: %v", err)
 			return
 		}
-		s.ended.Go(func() { serve(c) })
+		served = true
+		go func() {
+			defer s.ended.Done()
+			serve(c)
+		}()
 	}))
 	if wrapped {
 		ts.Listener = plainListener{ts.Listener}
