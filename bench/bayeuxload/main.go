@@ -45,7 +45,8 @@ func start() error {
 	flag.DurationVar(&c.warmup, "warmup", time.Second, "time before measuring")
 	flag.DurationVar(&c.duration, "duration", 3*time.Second, "time of measuring")
 	flag.DurationVar(&c.settle, "settle", 8*time.Second, "time before the memory of idle sessions is read")
-	flag.DurationVar(&c.patience, "patience", 20*time.Second, "longest time for opening sessions and for messages under way at the end")
+	flag.DurationVar(&c.patience, "patience", 20*time.Second, "longest time for opening sessions")
+	flag.DurationVar(&c.drain, "drain", 10*time.Second, "longest time for messages under way at the end; they count as lost after it")
 	flag.IntVar(&c.pid, "pid", 0, "process of the server, for its memory and processor time")
 	flag.Parse()
 

@@ -9,16 +9,17 @@ import (
 
 // config is one measurement.
 type config struct {
-	server                             netip.AddrPort
-	path, name, protocol, transport    string
-	scenario                           string
-	subscribers, channels, publishers  int
-	window                             int
-	rate                               int // deliveries a second; 0 as many as the window allows
-	bytes                              int
-	sessions                           int // of request, idle and open
-	warmup, duration, settle, patience time.Duration
-	pid                                int
+	server                            netip.AddrPort
+	path, name, protocol, transport   string
+	scenario                          string
+	subscribers, channels, publishers int
+	window                            int
+	rate                              int // deliveries a second; 0 as many as the window allows
+	bytes                             int
+	sessions                          int // of request, idle and open
+	warmup, duration, settle          time.Duration
+	patience, drain                   time.Duration
+	pid                               int
 }
 
 // run is one measurement in progress. Everything happens on the loop's

@@ -83,7 +83,7 @@ func (r *run) publish() (*result, error) {
 		return false
 	}
 	res := r.measure(step, func() int64 { return r.deliveries })
-	r.drain()
+	r.finish()
 	return res, r.loop.err
 }
 
@@ -105,7 +105,7 @@ func (r *run) request() (*result, error) {
 		p.pump(r)
 	}
 	res := r.measure(func() bool { return false }, func() int64 { return r.deliveries })
-	r.drain()
+	r.finish()
 	return res, r.loop.err
 }
 
@@ -122,10 +122,10 @@ func (r *run) measure(step func() bool, count func() int64) *result {
 	return res
 }
 
-// drain stops sending, waits for what is under way and counts what is missing.
-func (r *run) drain() {
+// finish stops sending, waits for what is under way and counts what is missing.
+func (r *run) finish() {
 	r.stopping = true
-	r.loop.run(r.patience, func() bool { return r.inflight == 0 })
+	r.loop.run(r.drain, func() bool { return r.inflight == 0 })
 	for _, s := range r.sessions {
 		switch {
 		case s.channel >= 0:

@@ -39,7 +39,7 @@ func serve(t *testing.T, opts bayeux.Options) config {
 	return config{
 		server: netip.MustParseAddrPort(web.Listener.Addr().String()), path: "/", name: "test", protocol: "bayeux",
 		subscribers: 20, channels: 4, publishers: 2, window: 8, bytes: 200, sessions: 8,
-		warmup: 20 * time.Millisecond, duration: 100 * time.Millisecond, settle: 50 * time.Millisecond, patience: 10 * time.Second,
+		warmup: 20 * time.Millisecond, duration: 100 * time.Millisecond, settle: 50 * time.Millisecond, patience: 10 * time.Second, drain: 10 * time.Second,
 		pid: os.Getpid(),
 	}
 }
@@ -81,7 +81,7 @@ func TestLostMessagesAreSeen(t *testing.T) {
 		}
 		return drop, nil
 	}})
-	c.scenario, c.transport, c.rate, c.patience = "rate", "websocket", 1000, time.Second
+	c.scenario, c.transport, c.rate, c.drain = "rate", "websocket", 1000, time.Second
 	res, err := measure(c)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestRefusalsAreSeen(t *testing.T) {
 	c := serve(t, bayeux.Options{OnPublish: func(context.Context, *bayeux.Session, *bayeux.Message) (bool, error) {
 		return false, &bayeux.Refusal{Code: 403, Reason: "no"}
 	}})
-	c.scenario, c.transport, c.patience = "fanout", "long-polling", time.Second
+	c.scenario, c.transport, c.drain = "fanout", "long-polling", time.Second
 	res, err := measure(c)
 	if err != nil {
 		t.Fatal(err)
