@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 )
 
@@ -48,7 +49,19 @@ func start() error {
 	flag.DurationVar(&c.patience, "patience", 20*time.Second, "longest time for opening sessions")
 	flag.DurationVar(&c.drain, "drain", 10*time.Second, "longest time for messages under way at the end; they count as lost after it")
 	flag.IntVar(&c.pid, "pid", 0, "process of the server, for its memory and processor time")
+	profile := flag.String("cpuprofile", "", "file for a CPU profile of this program, to see what it costs itself")
 	flag.Parse()
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 
 	var err error
 	if c.server, err = netip.ParseAddrPort(*server); err != nil {

@@ -113,3 +113,21 @@ func TestFramesInPieces(t *testing.T) {
 		t.Error("a fragment is accepted")
 	}
 }
+
+func TestConnectRepliesAreFound(t *testing.T) {
+	data := `{"channel":"/bench/0001","data":` + string(appendData(nil, mark{1, 2, 3}, 200)) + `}`
+	connect := `{"channel":"/meta/connect","id":"7","successful":true}`
+	for text, want := range map[string]bool{
+		"[" + data + "]":                                  false,
+		"[" + connect + "]":                               true,
+		"[" + connect + "," + data + "]":                  true,
+		"[" + data + "," + data + "," + connect + "]":     true,
+		"[" + strings.Repeat(data+",", 9) + data + "]":    false,
+		"[" + strings.Repeat(data+",", 9) + connect + "]": true,
+	} {
+		n := eachMark([]byte(text), func(mark) {})
+		if got := hasConnect([]byte(text), n); got != want {
+			t.Errorf("%d messages in %.80s: %v", n, text, got)
+		}
+	}
+}
