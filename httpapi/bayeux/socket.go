@@ -104,6 +104,10 @@ func (k *socket) serve() {
 			k.conn.close(closeProtocol, "protocol error")
 			return
 		}
+		if k.leaving() {
+			// What the client still says is too late; its goodbye is not.
+			continue
+		}
 		list, err := decodeBatch(text, &k.srv.opts)
 		if err != nil {
 			k.conn.close(closePolicy, err.Error())
@@ -336,6 +340,12 @@ func (k *socket) leave(code int, reason string) {
 	}
 	k.mu.Unlock()
 	k.kick()
+}
+
+func (k *socket) leaving() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.code != 0
 }
 
 // fail drops what is pending; its messages return to their queues.

@@ -1,0 +1,163 @@
+package bayeux_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux"
+)
+
+// TestHostTimeouts covers hosts whose http.Server has a WriteTimeout shorter
+// than a hold.
+func TestHostTimeouts(t *testing.T) {
+	run := func(t *testing.T, wrap func(http.Handler) http.Handler) (time.Duration, *message) {
+		t.Helper()
+		server, err := bayeux.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &memListener{conns: make(chan net.Conn), done: make(chan struct{})}
+		web := &http.Server{Handler: wrap(server), WriteTimeout: 4 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+		served := make(chan struct{})
+		go func() { defer close(served); _ = web.Serve(l) }()
+		s := &site{Server: server, url: "http://portal.example", listener: l, transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.dial(ctx) }}}
+		t.Cleanup(func() { s.close(t); _ = web.Close(); <-served })
+		c := s.connected(t, "long-polling")
+		start := time.Now()
+		r := ask(t, c, `{"id":"1","channel":"/meta/connect"}`)
+		return time.Since(start), r
+	}
+	t.Run("deadlines are moved", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			d, r := run(t, func(h http.Handler) http.Handler { return h })
+			wantOK(t, r)
+			if d != 30*time.Second {
+				t.Errorf("held for %v", d)
+			}
+		})
+	})
+	t.Run("T35 the hold is shortened", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			d, r := run(t, func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(plainWriter{w}, r) })
+			})
+			wantOK(t, r)
+			if d != 2*time.Second {
+				t.Errorf("held for %v", d)
+			}
+		})
+	})
+}
+
+// plainWriter hides everything but the three methods.
+type plainWriter struct{ w http.ResponseWriter }
+
+func (p plainWriter) Header() http.Header         { return p.w.Header() }
+func (p plainWriter) Write(b []byte) (int, error) { return p.w.Write(b) }
+func (p plainWriter) WriteHeader(status int)      { p.w.WriteHeader(status) }
+
+func TestHostHooks(t *testing.T) {
+	item(t, "25 ext of the handshake", &bayeux.Options{HandshakeExt: func(_ *bayeux.Session, m *bayeux.Message) map[string]json.RawMessage {
+		return map[string]json.RawMessage{"server": json.RawMessage(`"1.0"`), "broken": json.RawMessage(`{`)}
+	}}, func(t *testing.T, s *site, transport string) {
+		if r := hello(t, s.client(t, transport), ""); string(r.Ext["server"]) != `"1.0"` || r.Ext["broken"] != nil {
+			t.Errorf("got %s", r)
+		}
+	})
+	item(t, "T30 handshakes of one user", &bayeux.Options{
+		MaxSessionsPerUser: bayeux.Unlimited, MaxHandshakesPerAddress: bayeux.Unlimited,
+		Authenticate: func(context.Context, *http.Request, *bayeux.Message) (bayeux.Identity, error) {
+			return bayeux.Identity{User: "ann"}, nil
+		},
+	}, func(t *testing.T, s *site, transport string) {
+		c := s.client(t, transport)
+		var r *message
+		for range 26 {
+			r = one(t, c.exchange(t, `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`))
+		}
+		wantError(t, r, "403:too_many_handshakes:handshake_denied")
+		if r.Advice["reconnect"] != "retry" || r.Advice["interval"] != 2000.0 {
+			t.Errorf("got %s", r)
+		}
+		time.Sleep(time.Second)
+		wantOK(t, one(t, c.exchange(t, `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`)))
+	})
+	item(t, "160 lazy delivery", nil, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport)
+		p, err := s.Prepare("/a", json.RawMessage("1"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		for session := range s.Sessions() {
+			if session.Created().After(start) || session.ID() != c.id() || p.Channel() != "/a" {
+				t.Errorf("session made at %v", session.Created())
+			}
+			_ = session.DeliverLazy(p, 3*time.Second)
+		}
+		wantNext(t, c, "1")
+		if d := time.Since(start); d != 3*time.Second {
+			t.Errorf("came after %v", d)
+		}
+	})
+	item(t, "59 from WebSocket to HTTP", &bayeux.Options{TrustClientSession: true}, func(t *testing.T, s *site, _ string) {
+		k := s.connected(t, "websocket").(*socketClient)
+		subscribe(t, k, "/a")
+		p := s.poller(t)
+		p.setID(k.id())
+		wantOK(t, ask(t, p, `{"id":"1","channel":"/meta/connect","advice":{"timeout":0}}`))
+		if code := k.closeCode(t); code != 1000 {
+			t.Errorf("closed with %d", code)
+		}
+		publish(t, s, "/a", "1")
+		wantNext(t, p, "1")
+	}, "websocket")
+	flood := func(c *socketClient, object string) int {
+		for i := range 100 {
+			if c.conn.Write(context.Background(), 1, []byte(say(c, object))) != nil {
+				return i
+			}
+		}
+		return 100
+	}
+	large := strings.Repeat("x", 50_000)
+	item(t, "133 replies that are not read stop requests", nil, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport).(*socketClient)
+		n := flood(c, `{"id":"1","channel":"/meta/subscribe","subscription":"?`+large+`"}`)
+		if n > 8 {
+			t.Errorf("%d requests were taken in", n)
+		}
+	}, "websocket")
+	var ends endings
+	item(t, "140 results that are not read end the session", &bayeux.Options{OnSessionClosed: ends.hook}, func(t *testing.T, s *site, transport string) {
+		echo(t, s)
+		c := s.connected(t, transport).(*socketClient)
+		flood(c, `{"id":"1","channel":"/service/echo","data":"`+large+`"}`)
+		ends.want(t, bayeux.ReasonSlow)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if n := s.Stats().Sockets; n != 0 {
+			t.Errorf("%d sockets left", n)
+		}
+	}, "websocket")
+	item(t, "154 deliveries count", &bayeux.Options{MaxInactivity: 4 * time.Second, DeliveriesAreActivity: true}, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport)
+		for range 5 {
+			for session := range s.Sessions() {
+				p, _ := s.Prepare("/a", json.RawMessage("1"), nil)
+				_ = session.Deliver(p)
+			}
+			wantNext(t, c, "1")
+			time.Sleep(3 * time.Second)
+			wantOK(t, ask(t, c, `{"id":"k","channel":"/meta/connect","advice":{"timeout":0}}`))
+		}
+	})
+}
