@@ -88,7 +88,8 @@ var layers = []layer{
 		never:    []string{"database/sql", "testing/..."},
 	},
 	{
-		packages: []string{"httpapi/bayeux"},
+		packages: []string{"httpapi/bayeux/..."},
+		own:      []string{"httpapi/bayeux/internal/..."},
 		modules:  []string{websocket},
 		never:    []string{"database/sql", "testing/..."},
 	},
