@@ -106,10 +106,12 @@ func (s *server) dial(t testing.TB) *peer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	p := &peer{conn, bufio.NewReader(conn)}
+	p := newPeer(conn)
 	p.shake(t)
 	return p
 }
+
+func newPeer(conn net.Conn) *peer { return &peer{conn, bufio.NewReader(conn)} }
 
 func (p *peer) shake(t testing.TB) {
 	t.Helper()
