@@ -52,6 +52,7 @@ func serve(ctx context.Context, listener net.Listener, file string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", home)
 	mux.Handle("/portal/rest/webconferencing/", http.StripPrefix("/portal/rest/webconferencing", api.REST()))
+	mux.Handle("/portal/rest/state/status/", http.StripPrefix("/portal/rest/state/status", api.UserStatus()))
 	mux.Handle("/cometd/", api.Bayeux())
 	mux.Handle("/webconferencing/", http.StripPrefix("/webconferencing", api.Client()))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
