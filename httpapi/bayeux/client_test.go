@@ -283,7 +283,6 @@ func (p *poller) next(t testing.TB) *message {
 type socketClient struct {
 	conn   *websocket.Conn
 	client string
-	mu     sync.Mutex
 	inbox  []*message
 }
 
@@ -375,6 +374,15 @@ func (c *socketClient) closeCode(t testing.TB) int {
 				t.Fatal("the connection stays open")
 			}
 			return int(websocket.CloseStatus(err))
+		}
+	}
+}
+
+// drainUntilClosed reads until the connection ends, as a live client does.
+func (c *socketClient) drainUntilClosed(ctx context.Context) {
+	for {
+		if _, _, err := c.conn.Read(ctx); err != nil {
+			return
 		}
 	}
 }

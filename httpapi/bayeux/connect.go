@@ -47,6 +47,8 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	} else {
 		s.held = h
 		x.parked = h
+		h.since = time.Now()
+		h.until = h.since.Add(timeout)
 		if x.socket == nil {
 			h.wake = make(chan struct{}, 1)
 		} else {
@@ -79,10 +81,13 @@ func (s *Session) timesLocked(m *Message) time.Duration {
 	if m.advice.hasInterval {
 		s.interval = min(m.advice.interval, o.MaxClientInterval)
 	}
-	if m.advice.hasTimeout {
-		return min(m.advice.timeout, o.MaxTimeout)
+	switch {
+	case !m.advice.hasTimeout:
+		return s.timeoutLocked()
+	case s.ownTimeout > 0:
+		return min(m.advice.timeout, s.ownTimeout)
 	}
-	return s.timeoutLocked()
+	return min(m.advice.timeout, o.MaxTimeout)
 }
 
 // resumeLocked takes in what a connect says of earlier ones: the batch that

@@ -67,6 +67,11 @@ type Refusal struct {
 	// to nothing.
 	Reason string
 
+	// Text is the last part of the Bayeux error, of the same form as Reason.
+	// Defaults to what was refused: "subscribe_denied", "publish_denied" and
+	// so on.
+	Text string
+
 	// Ext becomes the ext member of the reply; it must be a JSON object.
 	// Defaults to no ext.
 	Ext json.RawMessage
@@ -97,6 +102,9 @@ func refusalText(err error, fallback, text string) string {
 		code = refusal.code()
 		if refusal.Reason != "" {
 			reason = refusalReason(refusal.Reason)
+		}
+		if refusal.Text != "" {
+			text = refusalReason(refusal.Text)
 		}
 	}
 	return fmt.Sprintf("%d:%s:%s", code, reason, text)

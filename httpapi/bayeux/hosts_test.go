@@ -90,6 +90,73 @@ func TestHostHooks(t *testing.T) {
 		time.Sleep(time.Second)
 		wantOK(t, one(t, c.exchange(t, `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`)))
 	})
+	item(t, "46 a held connect is shortened", nil, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport)
+		time.AfterFunc(5*time.Second, func() {
+			for session := range s.Sessions() {
+				session.SetTimeout(8 * time.Second)
+			}
+		})
+		start := time.Now()
+		r := ask(t, c, `{"id":"1","channel":"/meta/connect"}`)
+		if d := time.Since(start); d != 8*time.Second || r.Advice["timeout"] != 8000.0 {
+			t.Errorf("after %v: %s", d, r)
+		}
+		start = time.Now()
+		wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/connect","advice":{"timeout":50000}}`))
+		if d := time.Since(start); d != 8*time.Second {
+			t.Errorf("held for %v", d)
+		}
+	})
+	item(t, "134 own ping time", nil, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport).(*socketClient)
+		for session := range s.Sessions() {
+			session.SetPingEvery(3 * time.Second)
+			c.write(t, say(c, `{"id":"1","channel":"/meta/connect"}`))
+			go c.drainUntilClosed(t.Context())
+			time.Sleep(20 * time.Second)
+			if d := time.Since(session.LastHeard()); d > 3*time.Second {
+				t.Errorf("heard %v ago", d)
+			}
+		}
+	}, "websocket")
+	item(t, "34 words and ext of a hook", &bayeux.Options{
+		OnSubscribe: func(_ context.Context, _ *bayeux.Session, channel string, m *bayeux.Message) error {
+			if channel == "/gone" {
+				return &bayeux.Refusal{Code: 400, Reason: "/gone", Text: "replay_gone"}
+			}
+			if err := m.SetReplyExt("replay", json.RawMessage(`{`)); err == nil {
+				t.Error("broken ext was taken")
+			}
+			old, _ := m.ReplyExt("replay")
+			return m.SetReplyExt("replay", json.RawMessage(`"`+strings.Trim(string(old), `"`)+channel+`"`))
+		},
+	}, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport)
+		wantError(t, ask(t, c, `{"id":"1","channel":"/meta/subscribe","subscription":"/gone"}`), "400:/gone:replay_gone")
+		r := ask(t, c, `{"id":"1","channel":"/meta/subscribe","subscription":["/a","/b"]}`)
+		if string(r.Ext["replay"]) != `"/a/b"` {
+			t.Errorf("got %s", r)
+		}
+	})
+	item(t, "61 accepted calls outlive a disconnect", &bayeux.Options{MaxCalls: 1}, func(t *testing.T, s *site, transport string) {
+		done := make(chan string, 10)
+		err := s.HandleService("/service/**", func(ctx context.Context, _ *bayeux.Session, r *bayeux.Request) {
+			time.Sleep(time.Second)
+			if ctx.Err() != nil {
+				t.Error("the call was cancelled")
+			}
+			done <- string(r.Data)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := s.connected(t, transport)
+		c.exchange(t, say(c, `{"id":"1","channel":"/service/a","data":1}`, `{"id":"2","channel":"/service/a","data":2}`, `{"id":"3","channel":"/meta/disconnect"}`))
+		if a, b := <-done, <-done; a != "1" || b != "2" {
+			t.Errorf("ran %s, %s", a, b)
+		}
+	})
 	item(t, "160 lazy delivery", nil, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		p, err := s.Prepare("/a", json.RawMessage("1"), nil)

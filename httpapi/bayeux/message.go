@@ -2,12 +2,14 @@ package bayeux
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // Message is one Bayeux message from a client, checked but otherwise as it was
-// sent. It is read-only and may be read concurrently. Raw values refer to the
+// sent. Except for SetReplyExt it is read-only and may be read concurrently. Raw values refer to the
 // request's memory: they are valid as long as they are kept, and must not be
 // changed.
 type Message struct {
@@ -34,6 +36,7 @@ type Message struct {
 	fields          []member
 	ext             []member
 	received        time.Time
+	replyExt        []member // what hooks add to the reply's ext
 }
 
 // clientAdvice is what a client asks for in a connect.
@@ -65,6 +68,26 @@ func (m *Message) StringField(name string) string {
 func (m *Message) Ext(name string) (json.RawMessage, bool) {
 	return lookup(m.ext, name)
 }
+
+// SetReplyExt puts a member into the ext of the reply to this message; nil
+// removes it. Hooks may call it until they return, not later and not
+// concurrently. It fails with [ErrData] if the value is not valid JSON.
+func (m *Message) SetReplyExt(name string, value json.RawMessage) error {
+	const maxDepth = 64
+	if value != nil {
+		if err := checkJSON(value, maxDepth, len(value)+1); err != nil {
+			return fmt.Errorf("reply ext %q: %w: %w", name, ErrData, err)
+		}
+	}
+	m.replyExt = slices.DeleteFunc(m.replyExt, func(f member) bool { return f.name == name })
+	if value != nil {
+		m.replyExt = append(m.replyExt, member{name, slices.Clone(value)})
+	}
+	return nil
+}
+
+// ReplyExt returns what SetReplyExt has set for the name.
+func (m *Message) ReplyExt(name string) (json.RawMessage, bool) { return lookup(m.replyExt, name) }
 
 // detach copies the message, so that it does not keep the rest of the
 // request's memory alive.
@@ -320,6 +343,9 @@ type reply struct {
 // encode forms the reply's JSON.
 func (r *reply) encode() []byte {
 	m := r.to
+	for _, f := range m.replyExt {
+		r.ext = appendMember(r.ext, f.name, f.value)
+	}
 	b := make([]byte, 0, 128+len(r.members)+len(r.ext)+len(m.subscription))
 	b = append(b, '{')
 	if m.ID != "" {

@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -87,6 +88,7 @@ func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, control *htt
 // park holds a connect until there is something to say, its time is over or
 // its connection is gone; in the last case it reports false.
 func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
+	h, s := x.parked, x.session
 	hold := x.hold
 	if server, ok := x.request.Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
 		if control.SetWriteDeadline(time.Now().Add(hold+srv.opts.WriteTimeout)) != nil {
@@ -95,18 +97,21 @@ func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
 			hold = min(hold, server.WriteTimeout/2)
 		}
 	}
-	timer := time.NewTimer(hold)
-	defer timer.Stop()
+	s.mu.Lock()
+	hold = min(hold, cmp.Or(s.ownTimeout, hold))
+	h.until = h.since.Add(hold)
+	h.timer = time.AfterFunc(hold, h.signal)
+	s.mu.Unlock()
+	defer h.timer.Stop()
 	select {
-	case <-x.parked.wake:
-	case <-timer.C:
+	case <-h.wake:
 	case <-x.ctx.Done():
-		srv.unhold(x.parked)
-		x.session.abandon(x.parked)
+		srv.unhold(h)
+		s.abandon(h)
 		return false
 	}
-	srv.unhold(x.parked)
-	x.connect = x.parked
+	srv.unhold(h)
+	x.connect = h
 	return true
 }
 

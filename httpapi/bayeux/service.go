@@ -11,8 +11,9 @@ import (
 )
 
 // ServiceHandler answers one remote call by calling [Request.Reply] or
-// [Request.Fail] before it returns. The context ends with the call's deadline
-// or with the session.
+// [Request.Fail] before it returns. The context ends with the call's deadline,
+// or when the session is kicked, loses its rights or is shut down; a call that
+// was accepted before a client left, or was lost, still runs.
 type ServiceHandler func(ctx context.Context, s *Session, r *Request)
 
 // Request is one remote call, or one message without id on a service channel.
@@ -130,15 +131,23 @@ type callQueue struct {
 	mu      sync.Mutex
 	waiting []func()
 	running int
-	life    context.Context // ends with the session; made by the first call
+	life    context.Context // made by the first call
 	cancel  context.CancelFunc
 	stopped bool
 }
 
-func (q *callQueue) stop() {
+// stop takes no further calls. Those that a client was told are accepted still
+// run, unless the session ended because it must not act any more.
+func (q *callQueue) stop(reason Reason) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting, q.stopped = nil, true
+	q.stopped = true
+	switch reason {
+	case ReasonKicked, ReasonUnauthorized, ReasonShutdown:
+	default:
+		return
+	}
+	q.waiting = nil
 	if q.cancel != nil {
 		q.cancel()
 	}
@@ -203,6 +212,9 @@ func (q *callQueue) drain() {
 		if len(q.waiting) == 0 {
 			q.running--
 			q.waiting = nil
+			if q.stopped && q.running == 0 {
+				q.cancel()
+			}
 			q.mu.Unlock()
 			return
 		}

@@ -42,6 +42,7 @@ type Session struct {
 	connectOnly                             bool          // messages leave with connect replies only
 	interval                                time.Duration // of the present cycle
 	ownTimeout, ownInterval, ownMaxInterval time.Duration
+	ownPing                                 time.Duration
 	advise                                  bool // the next connect reply tells new times
 	expiry                                  *time.Timer
 	lazy                                    *time.Timer
@@ -59,7 +60,9 @@ type held struct {
 	browser   string        // counted for this browser; empty if not
 	wake      chan struct{} // long-polling: tells the parked request
 	socket    *socket       // WebSocket
-	timer     *time.Timer   // WebSocket
+	since     time.Time
+	until     time.Time
+	timer     *time.Timer // fires at until; nil before the request is parked
 	overtaken bool
 }
 
@@ -105,6 +108,11 @@ func (s *Session) LastSeen() time.Time {
 	}
 	return time.Unix(0, s.seen.Load())
 }
+
+// LastHeard returns when something last arrived from the client: a request, a
+// frame or a pong. Unlike LastSeen it does not take a connection that is
+// merely open for a sign of life.
+func (s *Session) LastHeard() time.Time { return time.Unix(0, s.seen.Load()) }
 
 // Alive reports whether the session has not ended.
 func (s *Session) Alive() bool {
@@ -278,12 +286,37 @@ func (s *Session) Batch(f func()) {
 	f()
 }
 
-// SetTimeout changes how long this session's connects are held; 0 returns to
-// Options.Timeout. The client is told with its next connect.
+// SetTimeout changes how long this session's connects are held at most; 0
+// returns to Options.Timeout. A connect that is being held is shortened, and
+// the client is told with the next reply.
 func (s *Session) SetTimeout(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ownTimeout, s.advise = max(0, d), true
+	if h := s.held; h != nil && h.timer != nil && s.ownTimeout > 0 {
+		if end := h.since.Add(s.ownTimeout); end.Before(h.until) {
+			h.until = end
+			h.timer.Reset(max(0, time.Until(end)))
+		}
+	}
+}
+
+// SetPingEvery changes the time between pings on this session's WebSocket; 0
+// returns to Options.PingEvery.
+func (s *Session) SetPingEvery(d time.Duration) {
+	s.mu.Lock()
+	s.ownPing = max(0, d)
+	k := s.socket
+	s.mu.Unlock()
+	if k != nil {
+		k.again(k.pinger, s.pingEvery())
+	}
+}
+
+func (s *Session) pingEvery() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.ownPing, s.srv.opts.PingEvery)
 }
 
 // SetInterval changes the pause that this client is asked to make between two
@@ -429,7 +462,7 @@ func (s *Session) close(reason Reason) (finish func()) {
 	}
 	s.srv.forget(s)
 	s.srv.hub.remove(s, names...)
-	s.calls.stop()
+	s.calls.stop(reason)
 	if h != nil {
 		h.signal()
 	}

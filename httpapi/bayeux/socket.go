@@ -27,7 +27,8 @@ type socket struct {
 	bytes    int
 	writing  bool
 	closed   bool
-	code     int // with which to close once pending is written; 0 not to
+	busy     bool // a frame is being processed
+	code     int  // with which to close once pending is written; 0 not to
 	reason   string
 	unbound  time.Time // since when there is no session
 	pinger   *time.Timer
@@ -122,7 +123,19 @@ func (k *socket) serve() {
 }
 
 func (k *socket) process(x *exchange, list []*Message) {
-	defer x.release()
+	k.mu.Lock()
+	k.busy = true
+	k.mu.Unlock()
+	defer func() {
+		x.release()
+		k.mu.Lock()
+		k.busy = false
+		leaving := k.code != 0
+		k.mu.Unlock()
+		if leaving {
+			k.kick()
+		}
+	}()
 	x.run(list)
 	k.answer(x)
 }
@@ -311,6 +324,9 @@ func (k *socket) next() (outgoing, bool) {
 		}
 	}
 	code, reason := k.code, k.reason
+	if k.busy {
+		code = 0 // the replies to the present frame are still to come
+	}
 	// A writer that closes stays the writer, so that there is no other.
 	k.writing = code != 0
 	k.mu.Unlock()
@@ -456,7 +472,11 @@ func (k *socket) ping() {
 	if s != nil {
 		s.seen.Store(time.Now().UnixNano())
 	}
-	k.again(k.pinger, k.srv.opts.PingEvery)
+	if s != nil {
+		k.again(k.pinger, s.pingEvery())
+	} else {
+		k.again(k.pinger, k.srv.opts.PingEvery)
+	}
 }
 
 // review asks again whether the client may go on.
