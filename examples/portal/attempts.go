@@ -1,8 +1,8 @@
 package main
 
 import (
-	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -26,13 +26,24 @@ type attempt struct {
 }
 
 // attemptKey names an account at an address: an attacker at one address does
-// not lock the owner out at another.
-func attemptKey(username string, r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
+// not lock the owner out at another. Names that nobody has count together.
+func attemptKey(people *directory, username string, r *http.Request) string {
+	if people.person(username) == nil {
+		username = "?"
 	}
-	return host + " " + username[:min(len(username), 64)]
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return username
+	}
+	bits := 32
+	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
+		bits = 64 // what one customer has
+	}
+	network, err := addr.Addr().Unmap().WithZone("").Prefix(bits)
+	if err != nil {
+		return username
+	}
+	return username + " " + network.String()
 }
 
 // begin counts an attempt and tells whether it may be made. It counts before
@@ -41,12 +52,12 @@ func (a *attempts) begin(key string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	t, known := a.made[key]
-	if !known && len(a.made) >= attemptsKept && !a.sweep(now) {
-		return false
-	}
 	if a.made == nil {
 		a.made = make(map[string]attempt)
+	}
+	t, known := a.made[key]
+	if !known && len(a.made) >= attemptsKept {
+		a.makeRoom(now)
 	}
 	if now.After(t.until) {
 		t = attempt{until: now.Add(attemptsWindow)}
@@ -63,13 +74,19 @@ func (a *attempts) succeed(key string) {
 	delete(a.made, key)
 }
 
-// sweep forgets what is over and tells whether that made room. The caller
-// holds mu.
-func (a *attempts) sweep(now time.Time) bool {
+// makeRoom forgets what is over, and at least one. Whoever has so many
+// addresses to guess from is not slowed down by one of them anyway, and nobody
+// else must be kept out. The caller holds mu.
+func (a *attempts) makeRoom(now time.Time) {
 	for key, t := range a.made {
 		if now.After(t.until) {
 			delete(a.made, key)
 		}
 	}
-	return len(a.made) < attemptsKept
+	for key := range a.made {
+		if len(a.made) < attemptsKept {
+			return
+		}
+		delete(a.made, key)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,19 +179,64 @@ func TestAttemptsAreForgottenOnSuccess(t *testing.T) {
 }
 
 func TestAttemptsAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var a attempts
-		for i := range attemptsKept + 100 {
-			a.begin(string(rune(i)) + " mary")
+	var a attempts
+	for i := range attemptsKept + 100 {
+		if !a.begin(strconv.Itoa(i)) {
+			t.Fatal("somebody was kept out by the attempts of others")
 		}
 		if len(a.made) > attemptsKept {
-			t.Errorf("%d attempts are remembered, want at most %d", len(a.made), attemptsKept)
+			t.Fatalf("%d attempts are remembered, want at most %d", len(a.made), attemptsKept)
 		}
-		time.Sleep(attemptsWindow + time.Second)
-		if !a.begin("somebody new") {
-			t.Error("no attempt is possible after the window")
+	}
+}
+
+func TestAttemptKey(t *testing.T) {
+	people := newDirectory()
+	key := func(user, addr string) string {
+		r := httptest.NewRequest("POST", "/login", nil)
+		r.RemoteAddr = addr
+		return attemptKey(people, user, r)
+	}
+	same := [][2]string{
+		{key("mary", "192.0.2.1:1000"), key("mary", "192.0.2.1:2000")},
+		{key("nobody", "192.0.2.1:1"), key("anybody", "192.0.2.1:1")},
+		{key("mary", "[2001:db8::1]:1"), key("mary", "[2001:db8::2]:1")},
+		{key("mary", "[::ffff:192.0.2.1]:1"), key("mary", "192.0.2.1:1")},
+	}
+	for _, pair := range same {
+		if pair[0] != pair[1] {
+			t.Errorf("%q and %q are counted apart", pair[0], pair[1])
 		}
-	})
+	}
+	apart := [][2]string{
+		{key("mary", "192.0.2.1:1"), key("john", "192.0.2.1:1")},
+		{key("mary", "192.0.2.1:1"), key("mary", "192.0.2.2:1")},
+		{key("mary", "[::ffff:192.0.2.1]:1"), key("mary", "[::ffff:192.0.2.2]:1")},
+		{key("mary", "[2001:db8::1]:1"), key("mary", "[2001:db8:1::1]:1")},
+	}
+	for _, pair := range apart {
+		if pair[0] == pair[1] {
+			t.Errorf("%q is counted for two", pair[0])
+		}
+	}
+}
+
+func TestTokensEndWithSigningOut(t *testing.T) {
+	a := testAuth()
+	before := time.Now().Add(-time.Minute)
+	if err := a.acceptToken(t.Context(), "mary", before); err != nil {
+		t.Errorf("a token was refused before anybody signed out: %v", err)
+	}
+	a.signOut(httptest.NewRecorder(), requestWith(cookieFor(t, a, "mary")))
+	if err := a.acceptToken(t.Context(), "mary", before); err == nil {
+		t.Error("a token from before signing out is accepted")
+	}
+	if err := a.acceptToken(t.Context(), "mary", time.Now().Add(time.Second)); err != nil {
+		t.Errorf("a token from after signing in again is refused: %v", err)
+	}
+	if err := a.acceptToken(t.Context(), "john", before); err != nil {
+		t.Errorf("somebody else's token is refused: %v", err)
+	}
 }
 
 func FuzzVerify(f *testing.F) {

@@ -12,6 +12,8 @@
 //	go run ./examples/portal
 //
 // and open the URL that it prints in two browsers, signed in as two users.
+// Browsers give camera and microphone only to secure pages: for other machines
+// than this one, put a proxy with TLS in front.
 package main
 
 import (
@@ -42,6 +44,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	switch {
@@ -203,7 +206,7 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener, svc 
 	select {
 	case err := <-failed:
 		running--
-		errs = append(errs, fmt.Errorf("stopped unexpectedly: %w", err))
+		errs = append(errs, errors.New("a part of the portal stopped by itself"), err)
 	case <-ctx.Done():
 	}
 
@@ -222,7 +225,11 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener, svc 
 }
 
 func printBanner(w io.Writer, addr net.Addr, people *directory, data string) {
-	fmt.Fprintf(w, "Portal:   http://%s/\n", addr)
+	host := addr.String()
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		host = fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	fmt.Fprintf(w, "Portal:   http://%s/\n", host)
 	fmt.Fprintf(w, "Users:    %s (password %q)\n", strings.Join(people.logins(), ", "), demoPassword)
 	fmt.Fprintf(w, "Data in:  %s\n", data)
 }

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -19,7 +18,7 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-//go:embed static
+//go:embed static/*
 var staticFiles embed.FS
 
 // pages renders the portal. What it needs for video calls is little: the two
@@ -46,13 +45,9 @@ func newPages(people *directory, auth *auth, svc *webconferencing.Service, logge
 		}
 		p.templates[name] = t
 	}
-	static, err := fs.Sub(staticFiles, "static")
-	if err != nil {
-		return nil, err
-	}
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /portal/static/", http.StripPrefix("/portal/static/", http.FileServerFS(static)))
+	mux.HandleFunc("GET /portal/static/{file}", serveStatic)
 	mux.HandleFunc("GET /login", p.login)
 	mux.HandleFunc("POST /login", p.signIn)
 	mux.HandleFunc("POST /logout", p.signOut)
@@ -103,6 +98,10 @@ func (p *pages) forAdmins(next pageHandler) http.HandlerFunc {
 	})
 }
 
+func serveStatic(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, staticFiles, "static/"+r.PathValue("file"))
+}
+
 func (p *pages) toPortal(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/portal/", http.StatusSeeOther)
 }
@@ -136,7 +135,7 @@ func (p *pages) signIn(w http.ResponseWriter, r *http.Request) {
 		form := loginForm{Username: username, Fault: fault, People: p.people.people}
 		p.render(w, r, status, "login", page{Title: "Sign in", Body: form})
 	}
-	key := attemptKey(username, r)
+	key := attemptKey(p.people, username, r)
 	if !p.auth.attempts.begin(key) {
 		w.Header().Set("Retry-After", fmt.Sprint(int(attemptsWindow/time.Second)))
 		again(http.StatusTooManyRequests, "Too many attempts. Please wait a minute.")
