@@ -228,3 +228,42 @@ func TestHostHooks(t *testing.T) {
 		}
 	})
 }
+
+func TestCookieAttributes(t *testing.T) {
+	shake := `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`
+	for name, test := range map[string]struct {
+		options bayeux.CookieOptions
+		want    string
+	}{
+		"item 100 plain":       {bayeux.CookieOptions{}, "Path=/; HttpOnly; SameSite=Lax"},
+		"item 100 other name":  {bayeux.CookieOptions{Name: "B", Path: "/x", Domain: "portal.example", MaxAge: 60}, "Path=/x; Domain=portal.example; Max-Age=60; HttpOnly; SameSite=Lax"},
+		"item 180 cross-site":  {bayeux.CookieOptions{SameSite: http.SameSiteNoneMode}, "Path=/; HttpOnly; Secure; SameSite=None"},
+		"item 180 partitioned": {bayeux.CookieOptions{SameSite: http.SameSiteNoneMode, Partitioned: true}, "Path=/; HttpOnly; Secure; SameSite=None; Partitioned"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newSite(t, &bayeux.Options{Cookie: test.options})
+				_, _, header := s.request(t, http.MethodPost, shake)
+				value, rest, _ := strings.Cut(header.Get("Set-Cookie"), "; ")
+				if rest != test.want || len(value) < 40 {
+					t.Errorf("cookie %q", header.Get("Set-Cookie"))
+				}
+				// A browser that has the cookie does not get another.
+				if _, _, header := s.request(t, http.MethodPost, shake, "Cookie: "+value); header.Get("Set-Cookie") != "" {
+					t.Errorf("second cookie %q", header.Get("Set-Cookie"))
+				}
+			})
+		})
+	}
+}
+
+func TestBinaryExtension(t *testing.T) {
+	item(t, "155 binary data passes through", nil, func(t *testing.T, s *site, transport string) {
+		a, b := s.connected(t, transport), s.connected(t, transport)
+		subscribe(t, b, "/a")
+		wantOK(t, ask(t, a, `{"id":"1","channel":"/a","data":{"data":"HelloWorld","last":true,"meta":{}},"ext":{"binary":{}}}`))
+		if m := b.next(t); m.raw != `{"channel":"/a","ext":{"binary":{}},"data":{"data":"HelloWorld","last":true,"meta":{}}}` {
+			t.Errorf("got %s", m)
+		}
+	})
+}

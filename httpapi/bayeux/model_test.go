@@ -12,7 +12,7 @@ import (
 	"github.com/webconferencing/webconferencing/httpapi/bayeux"
 )
 
-// modelTB lets the helpers of the other tests report to rapid, so that a
+// modelTB lets what the other tests share report to rapid, so that a
 // failing run is made smaller, and be cleaned up after each run.
 type modelTB struct {
 	testing.TB
