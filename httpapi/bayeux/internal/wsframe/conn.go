@@ -23,6 +23,7 @@ type Conn struct {
 	base     time.Time    // what heard counts from
 	heard    atomic.Int64 // when bytes last arrived, in ns since base
 	dropped  atomic.Bool  // this end has dropped the connection
+	closing  atomic.Bool  // this end is closing it
 
 	reading sync.Mutex // guards reader; held while waiting for bytes
 	reader  reader
@@ -67,6 +68,7 @@ func (c *Conn) Close(code int, reason string) error {
 	if !validCode(code) {
 		code, reason = CodeInternal, ""
 	}
+	c.closing.Store(true) // before the other end can know
 	err := c.sendClose(code, reason)
 	c.expectEnd()
 	c.reading.Lock()
@@ -114,13 +116,6 @@ func (c *Conn) expectEnd() {
 	_ = c.net.SetReadDeadline(c.until)
 }
 
-// ending reports whether the closing handshake has begun at this end.
-func (c *Conn) ending() bool {
-	c.clock.Lock()
-	defer c.clock.Unlock()
-	return !c.until.IsZero()
-}
-
 // arm sees to it that reading stops at the given time or earlier. The zero time
 // asks for nothing.
 func (c *Conn) arm(due time.Time) error {
@@ -157,7 +152,7 @@ func (c *Conn) conclude(err error) error {
 	switch {
 	case errors.Is(err, ErrWake):
 		return err
-	case c.ending(), c.dropped.Load():
+	case c.closing.Load(), c.dropped.Load():
 		return c.end(ErrClosed)
 	case !errors.As(err, &fault):
 		return c.end(fmt.Errorf("WebSocket was lost: %w", err))
@@ -180,6 +175,7 @@ func (c *Conn) refuse(fault *CloseError) {
 			return
 		}
 	}
+	c.closing.Store(true)
 	c.expectEnd()
 	r := &c.reader
 	r.message = nil

@@ -253,6 +253,27 @@ func flood(p *peer, frame []byte) error {
 	}
 }
 
+// TestFloodAfterClose checks that bytes bound closing, not only time.
+func TestFloodAfterClose(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, &wsframe.Options{CloseTimeout: time.Hour}, false, func(c *wsframe.Conn) {
+		if err := c.Close(wsframe.CodeNormal, ""); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	p := s.dial(t)
+	_ = p.SetDeadline(time.Now().Add(20 * time.Second))
+	for frame := text(strings.Repeat("x", 1000)); ; {
+		if _, err := p.Write(frame); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the server still listens")
+			}
+			break
+		}
+	}
+	p.Close()
+}
+
 // TestFloodAfterBreach checks that the close code arrives although the client
 // goes on sending, and that the sending comes to an end.
 func TestFloodAfterBreach(t *testing.T) {

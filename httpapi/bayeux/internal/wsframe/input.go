@@ -72,7 +72,7 @@ func (c *Conn) read(dst []byte) (int, error) {
 		n, err := c.receive(dst)
 		if n > 0 {
 			c.heard.Store(int64(time.Since(c.base)))
-			if c.ending() {
+			if c.closing.Load() {
 				if r.drained += n; r.drained > drainBytes {
 					return n, ErrClosed
 				}
@@ -86,7 +86,7 @@ func (c *Conn) read(dst []byte) (int, error) {
 		if err := c.expired(now); err != nil {
 			return 0, err
 		}
-		if err := r.overdue(now, c.up.opts.MessageTimeout); err != nil && !c.ending() {
+		if err := r.overdue(now, c.up.opts.MessageTimeout); err != nil && !c.closing.Load() {
 			return 0, err
 		}
 	}

@@ -48,7 +48,7 @@ func (c *Conn) next() (Kind, []byte, error) {
 		if err != nil {
 			return 0, nil, c.conclude(err)
 		}
-		if kind != 0 && !c.ending() {
+		if kind != 0 && !c.closing.Load() {
 			r.release(c.up)
 			return kind, payload, nil
 		}
