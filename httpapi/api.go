@@ -112,10 +112,10 @@ type Options struct {
 
 	// Bayeux tunes the Bayeux server: its limits, timings, cookie and
 	// transports. The hooks, DenyWildcards and AllowedOrigins are set by this
-	// package, and Timeout, MaxTimeout and PingEvery must not exceed 20 s.
-	// Defaults to the defaults of package bayeux with channel names that fit
-	// call ids, one remote call of a session at a time, connects that are held
-	// for 10 s and a ping every 10 s.
+	// package; sessions of devices that are in a call poll or are pinged every
+	// 10 s, whatever Timeout and PingEvery say. Defaults to the defaults of
+	// package bayeux with channel names that fit call ids and one remote call
+	// of a session at a time.
 	Bayeux *bayeux.Options
 
 	// Logger gets what an operator should know. Defaults to discarding.

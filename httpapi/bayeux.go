@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -22,17 +21,10 @@ const (
 	logsService  = "/service/webconferencing/logs"
 )
 
-const (
-	// evidenceEvery is how often a device in a call gives a sign of life: the
-	// time that its connects are held, and between two WebSocket pings. With
-	// the lease of 25 s and the look every 2 s a vanished device is gone
-	// within 30 s.
-	evidenceEvery = 10 * time.Second
-	// longestHold is how long connects of other devices are held at most. A
-	// device may join while one is held; the next one must come before the
-	// lease of 25 s is over.
-	longestHold = 20 * time.Second
-)
+// evidenceEvery is how often a device in a call gives a sign of life: the time
+// that its connects are held, and between two WebSocket pings. With the lease
+// of 25 s and the look every 2 s a vanished device is gone within 30 s.
+const evidenceEvery = 10 * time.Second
 
 // newBayeux makes the Bayeux server and gives it our hooks.
 func (a *API) newBayeux() (*bayeux.Server, error) {
@@ -63,14 +55,8 @@ func (a *API) newBayeux() (*bayeux.Server, error) {
 	// must not be in the call afterwards.
 	o.MaxCalls = cmp.Or(o.MaxCalls, 1)
 	o.CallTimeout = cmp.Or(o.CallTimeout, commandTimeout)
-	o.Timeout = cmp.Or(o.Timeout, evidenceEvery)
-	o.MaxTimeout = cmp.Or(o.MaxTimeout, longestHold)
-	o.PingEvery = cmp.Or(o.PingEvery, evidenceEvery)
 	if o.Logger == nil {
 		o.Logger = a.log
-	}
-	if o.Timeout > longestHold || o.MaxTimeout > longestHold || o.PingEvery > longestHold {
-		return nil, fmt.Errorf("httpapi: Options.Bayeux: Timeout, MaxTimeout and PingEvery must not exceed %v, joined devices would be taken for vanished", longestHold)
 	}
 	srv, err := bayeux.New(&o)
 	if err != nil {
@@ -183,9 +169,6 @@ func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Ses
 		if err := a.acceptToken(ctx, *p.token); err != nil {
 			return err
 		}
-	}
-	if r.Method == http.MethodPost {
-		p.requested()
 	}
 	return nil
 }

@@ -168,6 +168,34 @@ func TestReplay(t *testing.T) {
 	})
 }
 
+// The reply says where the subscription begins, for clients that have heard
+// nothing yet when their connection breaks.
+func TestSubscriptionStart(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		w := newWorld(t, nil)
+		mary, john := w.dial("mary", "m1", transport), w.dial("john", "j1", transport)
+		mary.do("create", pairCall("p/1"))
+		channel := callChannel + "p/1"
+		mary.mustSubscribe(channel)
+		mary.publish(channel, object{"i": 0})
+		last := mary.event().Ext["replayId"].(float64)
+		reply := john.exchange(object{"channel": "/meta/subscribe", "subscription": []string{channel, userChannel + "john"}})
+		start, _ := reply.Ext["replay"].(object)
+		if !reply.ok() || len(start) != 2 || start[channel] != last {
+			t.Fatalf("got %+v, want %v", reply, last)
+		}
+		john.disconnect()
+		mary.publish(channel, object{"i": 1})
+		again := w.dial("john", "j1", transport)
+		if err := again.subscribe(channel, object{"replay": object{channel: start[channel]}}); err != "" {
+			t.Fatal(err)
+		}
+		if f := again.event().fields(); f["i"] != 1.0 {
+			t.Errorf("got %v", f)
+		}
+	})
+}
+
 // Who missed too much is told to start over instead of being flooded.
 func TestReplayGone(t *testing.T) {
 	virtual(t, func(t *testing.T) {
@@ -183,7 +211,7 @@ func TestReplayGone(t *testing.T) {
 		}
 		john := w.dial("john", "j1", "websocket")
 		err := john.subscribe(channel, object{"replay": object{channel: 1}})
-		if !strings.HasPrefix(err, "400:") || !strings.Contains(err, "replay_gone") {
+		if err != "400:"+channel+":replay_gone" {
 			t.Errorf("got %q", err)
 		}
 		john.mustSubscribe(channel)

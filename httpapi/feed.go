@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,6 +80,10 @@ func (a *API) subscribe(ctx context.Context, s *bayeux.Session, channel string, 
 			return refusal(err)
 		}
 	}
+	if err := tellStart(m, channel, f.sub.Start()); err != nil {
+		f.close()
+		return err
+	}
 	p.put(channel, f)
 	if f.call != "" {
 		a.presence.attach(ctx, p, by, f.call)
@@ -89,7 +94,26 @@ func (a *API) subscribe(ctx context.Context, s *bayeux.Session, channel string, 
 // replayGone is the answer to a client that was away for too long: it
 // subscribes anew and reads the state.
 func replayGone(channel string) error {
-	return &bayeux.Refusal{Code: 400, Reason: channel + ":replay_gone"}
+	return &bayeux.Refusal{Code: http.StatusBadRequest, Reason: channel, Text: "replay_gone"}
+}
+
+// tellStart puts into the reply where the subscription begins, as
+// {"replay":{"<channel>":N}}, so that a client that has heard nothing yet can
+// ask for what came later.
+func tellStart(m *bayeux.Message, channel string, start webconferencing.Position) error {
+	positions := make(map[string]webconferencing.Position)
+	if raw, ok := m.ReplyExt("replay"); ok {
+		// A message may subscribe to several channels.
+		if err := json.Unmarshal(raw, &positions); err != nil {
+			return err
+		}
+	}
+	positions[channel] = start
+	raw, err := json.Marshal(positions)
+	if err != nil {
+		return err
+	}
+	return m.SetReplyExt("replay", raw)
 }
 
 // replayFrom reads ext.replay of a subscribe message: the position after which

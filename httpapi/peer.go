@@ -38,7 +38,6 @@ type peer struct {
 
 	admin     atomic.Bool
 	confirmAt atomic.Int64 // when the host last knew the user
-	requestAt atomic.Int64 // when the last HTTP request came
 	over      atomic.Bool  // the session has ended
 
 	mu      sync.Mutex
@@ -50,7 +49,6 @@ type peer struct {
 func newPeer(a *API, actor webconferencing.Actor, token *userToken) *peer {
 	p := &peer{api: a, user: actor.User, token: token, feeds: make(map[string]*feed)}
 	p.confirmed(actor)
-	p.requested()
 	return p
 }
 
@@ -70,8 +68,6 @@ func (p *peer) confirmed(actor webconferencing.Actor) {
 func (p *peer) unconfirmedFor() time.Duration {
 	return time.Since(time.Unix(0, p.confirmAt.Load()))
 }
-
-func (p *peer) requested() { p.requestAt.Store(time.Now().UnixNano()) }
 
 // actor is the user with the device that a message names. Old clients name it
 // in each message, but not in every kind of message; a session that never
@@ -100,17 +96,17 @@ func (p *peer) actor(client string) (webconferencing.Actor, error) {
 	return webconferencing.Actor{User: p.user, Client: named, Admin: p.admin.Load()}, nil
 }
 
-// heard implements connection. A held connect is no sign of life, since the
-// end of a connection whose cable was pulled is noticed much too late; the
-// request that brought it is.
+// heard implements connection. A held connect or an open socket is no sign of
+// life, since the end of a connection whose cable was pulled is noticed much too
+// late; what arrives is.
 func (p *peer) heard() time.Time {
 	p.mu.Lock()
 	s := p.session
 	p.mu.Unlock()
-	if s != nil && s.Transport() == "websocket" {
-		return s.LastSeen()
+	if s == nil {
+		return time.Time{}
 	}
-	return time.Unix(0, p.requestAt.Load())
+	return s.LastHeard()
 }
 
 // gone implements connection.
@@ -125,8 +121,10 @@ func (p *peer) quicken(on bool) {
 	case s == nil:
 	case on:
 		s.SetTimeout(evidenceEvery)
+		s.SetPingEvery(evidenceEvery)
 	default:
 		s.SetTimeout(0)
+		s.SetPingEvery(0)
 	}
 }
 

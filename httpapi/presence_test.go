@@ -246,3 +246,22 @@ func TestJoinBesideTheSession(t *testing.T) {
 		}
 	})
 }
+
+// A page that closes says that it leaves and disconnects in one breath; the
+// leaving takes place.
+func TestLeaveWithTheLastBreath(t *testing.T) {
+	bubbles(t, func(t *testing.T, w *world, transport string) {
+		d := w.joinTeam(transport, "mary", "john")
+		john := d["john"]
+		leave := object{"channel": "/service/webconferencing/calls", "id": "900", "clientId": john.session, "data": object{
+			"command": "update", "id": team, "state": "leaved", "exoClientId": "john-tab"}}
+		bye := object{"channel": "/meta/disconnect", "id": "901", "clientId": john.session}
+		if err := john.post(leave, bye); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if in := w.inside(team); in["john"] || !in["mary"] {
+			t.Errorf("inside are %v", in)
+		}
+	})
+}
