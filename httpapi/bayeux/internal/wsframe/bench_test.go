@@ -19,7 +19,7 @@ import (
 	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
-// other is a connection of the implementation that we compare ourselves with.
+// startOther serves with the implementation that we compare ourselves with.
 // Its handler stays, because its context ends with it.
 func startOther(b *testing.B, serve func(*websocket.Conn)) *server {
 	b.Helper()

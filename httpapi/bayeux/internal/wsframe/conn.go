@@ -12,9 +12,9 @@ import (
 
 // Conn is the server's end of a WebSocket.
 //
-// ReadMessage and SetWake belong to one goroutine. WriteFrames, Ping, Close,
-// Abort and LastHeard are safe for concurrent use. Pings, pongs and the closing
-// handshake are dealt with only while ReadMessage or Close is running.
+// ReadMessage belongs to one goroutine; the other methods, save OnPong, are safe
+// for concurrent use. Pings, pongs and the closing handshake are dealt with only
+// while ReadMessage or Close is running.
 type Conn struct {
 	up       *Upgrader
 	net      net.Conn
@@ -31,6 +31,7 @@ type Conn struct {
 	clock sync.Mutex // guards the deadline for reading
 	armed time.Time  // the deadline that is set; zero for none
 	until time.Time  // by when the closing handshake is over; zero if not begun
+	wake  time.Time  // when ReadMessage has to return; zero for never
 
 	mu     sync.Mutex // guards writing
 	goodby bool       // a close frame was sent: nothing may follow it
@@ -55,9 +56,20 @@ func (c *Conn) Subprotocol() string { return c.protocol }
 // connection was made. The time is good for measuring on the monotonic clock.
 func (c *Conn) LastHeard() time.Time { return c.base.Add(time.Duration(c.heard.Load())) }
 
-// SetWake makes ReadMessage return [ErrWake] once when t has come. The zero
-// time takes an earlier call back.
-func (c *Conn) SetWake(t time.Time) { c.reader.wake = t }
+// OnPong sets what is called for every pong, on the goroutine that reads. It
+// must be set before the first ReadMessage, and must not read or close.
+func (c *Conn) OnPong(f func()) { c.reader.ponged = f }
+
+// SetWake makes ReadMessage return [ErrWake] once when t has come. If nobody is
+// reading then, the next ReadMessage does so. The zero time takes an earlier
+// call back.
+func (c *Conn) SetWake(t time.Time) {
+	c.clock.Lock()
+	defer c.clock.Unlock()
+	c.wake = t
+	// If this fails, so does the reading that it is for.
+	_ = c.armLocked(t)
+}
 
 // Close closes the connection with a code and a reason of up to 123 bytes,
 // which is cut if it is longer. It waits up to CloseTimeout for the other end
@@ -116,11 +128,18 @@ func (c *Conn) expectEnd() {
 	_ = c.net.SetReadDeadline(c.until)
 }
 
-// arm sees to it that reading stops at the given time or earlier. The zero time
-// asks for nothing.
+// arm sees to it that waiting stops when it has to, which is at the given time
+// if there is nothing earlier. The zero time stands for never.
 func (c *Conn) arm(due time.Time) error {
 	c.clock.Lock()
 	defer c.clock.Unlock()
+	if due.IsZero() || !c.wake.IsZero() && c.wake.Before(due) {
+		due = c.wake
+	}
+	return c.armLocked(due)
+}
+
+func (c *Conn) armLocked(due time.Time) error {
 	if !c.until.IsZero() {
 		due = c.until
 	}
@@ -133,8 +152,9 @@ func (c *Conn) arm(due time.Time) error {
 	return c.net.SetReadDeadline(due)
 }
 
-// expired replaces a deadline that has passed by the one for the connection's
-// end, if there is one. It fails if that has passed as well.
+// expired replaces a deadline that has passed. It reports why waiting cannot go
+// on, if that is so: the closing handshake has taken too long, or it is time to
+// wake up.
 func (c *Conn) expired(now time.Time) error {
 	c.clock.Lock()
 	defer c.clock.Unlock()
@@ -142,7 +162,14 @@ func (c *Conn) expired(now time.Time) error {
 		return os.ErrDeadlineExceeded
 	}
 	c.armed = c.until
-	return c.net.SetReadDeadline(c.until)
+	if err := c.net.SetReadDeadline(c.until); err != nil {
+		return err
+	}
+	if c.wake.IsZero() || now.Before(c.wake) || !c.until.IsZero() {
+		return nil
+	}
+	c.wake = time.Time{}
+	return ErrWake
 }
 
 // conclude decides what an error of reading means for the connection, and

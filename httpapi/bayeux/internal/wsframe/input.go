@@ -65,8 +65,12 @@ func (c *Conn) read(dst []byte) (int, error) {
 	if r.begun.IsZero() && (r.frame || r.parts > 0 || r.from < r.to) {
 		r.begun = time.Now()
 	}
+	var late time.Time // when what has begun has taken too long
+	if !r.begun.IsZero() {
+		late = r.begun.Add(c.up.opts.MessageTimeout)
+	}
 	for {
-		if err := c.arm(r.due(c.up.opts.MessageTimeout)); err != nil {
+		if err := c.arm(late); err != nil {
 			return 0, err
 		}
 		n, err := c.receive(dst)
@@ -86,33 +90,10 @@ func (c *Conn) read(dst []byte) (int, error) {
 		if err := c.expired(now); err != nil {
 			return 0, err
 		}
-		if err := r.overdue(now, c.up.opts.MessageTimeout); err != nil && !c.closing.Load() {
-			return 0, err
+		if !late.IsZero() && !now.Before(late) && !c.closing.Load() {
+			return 0, breach(CodePolicy, "message timeout")
 		}
 	}
-}
-
-// due returns when waiting has to stop, or zero for never.
-func (r *reader) due(timeout time.Duration) time.Time {
-	due := r.wake
-	if !r.begun.IsZero() {
-		if late := r.begun.Add(timeout); due.IsZero() || late.Before(due) {
-			due = late
-		}
-	}
-	return due
-}
-
-// overdue returns the error for the time that has come, if one has.
-func (r *reader) overdue(now time.Time, timeout time.Duration) error {
-	if !r.begun.IsZero() && now.Sub(r.begun) >= timeout {
-		return breach(CodePolicy, "message timeout")
-	}
-	if !r.wake.IsZero() && !now.Before(r.wake) {
-		r.wake = time.Time{}
-		return ErrWake
-	}
-	return nil
 }
 
 // receive reads once. It waits without holding memory if the input is empty.

@@ -11,8 +11,8 @@ import (
 // memory besides itself.
 type reader struct {
 	input
-	ended error     // why there is nothing more to read
-	wake  time.Time // when to return to the caller; zero for never
+	ended  error  // why there is nothing more to read
+	ponged func() // told of pongs; nil if nobody wants to know
 
 	frame   bool // the header of a frame has been read
 	header  header
@@ -200,11 +200,14 @@ func (c *Conn) takeControl() error {
 	if r.controls++; r.controls > c.up.opts.MaxControls {
 		return breach(CodePolicy, "too many control frames")
 	}
-	if r.header.opcode == opPing {
+	switch {
+	case r.header.opcode == opPing:
 		// After our close frame there are no more answers.
 		if err := c.sendControl(opPong, p); err != nil && !errors.Is(err, ErrClosed) {
 			return err
 		}
+	case r.ponged != nil:
+		r.ponged()
 	}
 	return nil
 }

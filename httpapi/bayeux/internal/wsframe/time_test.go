@@ -178,6 +178,40 @@ func TestWake(t *testing.T) {
 	}
 }
 
+// TestWakeFromOutside checks that a reader that waits is woken at a time that
+// was set meanwhile, earlier or later than the one before.
+func TestWakeFromOutside(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn, p := connect(t, nil)
+		start := time.Now()
+		conn.SetWake(start.Add(time.Minute))
+		go func() {
+			time.Sleep(time.Second)
+			conn.SetWake(start.Add(5 * time.Second))
+			time.Sleep(time.Second)
+			conn.SetWake(start.Add(10 * time.Second))
+		}()
+		if _, _, err := conn.ReadMessage(); !errors.Is(err, wsframe.ErrWake) || time.Since(start) != 10*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		conn.SetWake(start)
+		if _, _, err := conn.ReadMessage(); !errors.Is(err, wsframe.ErrWake) || time.Since(start) != 10*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		conn.SetWake(start.Add(20 * time.Second))
+		conn.SetWake(time.Time{})
+		go func() {
+			time.Sleep(time.Hour)
+			p.say(t, text("late"))
+		}()
+		if _, b, err := conn.ReadMessage(); err != nil || string(b) != "late" {
+			t.Errorf("%q, %v", b, err)
+		}
+		conn.Abort()
+	})
+}
+
 // TestHalfOpen shows how a dead client is found: it does not answer a ping.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
@@ -196,7 +230,8 @@ func TestHalfOpen(t *testing.T) {
 			}
 			close(dead) // from here on it is silent, but the connection stays
 		}()
-		pings, start := 0, time.Now()
+		pings, pongs, start := 0, 0, time.Now()
+		conn.OnPong(func() { pongs++ })
 		for {
 			asked := time.Now()
 			if err := conn.Ping(); err != nil {
@@ -213,8 +248,8 @@ func TestHalfOpen(t *testing.T) {
 		}
 		conn.Abort()
 		<-dead
-		if pings != 4 || time.Since(start) != 40*time.Second {
-			t.Errorf("%d pings in %v", pings, time.Since(start))
+		if pings != 4 || pongs != 3 || time.Since(start) != 40*time.Second {
+			t.Errorf("%d pings and %d pongs in %v", pings, pongs, time.Since(start))
 		}
 		if _, _, err := conn.ReadMessage(); !errors.Is(err, wsframe.ErrClosed) {
 			t.Errorf("then: %v", err)
