@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
@@ -98,6 +99,32 @@ func BenchmarkPrepare(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := bayeux.Prepare("/chat/lobby", data, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPoll measures one message through a long-polling connect, the
+// client's side included.
+func BenchmarkPoll(b *testing.B) {
+	server, err := bayeux.New(&bayeux.Options{MaxMessageRate: bayeux.Unlimited})
+	if err != nil {
+		b.Fatal(err)
+	}
+	web := httptest.NewServer(server)
+	defer web.Close()
+	defer func() { _ = server.Shutdown(context.Background()) }()
+	c := (&site{Server: server, url: web.URL, transport: &http.Transport{}}).poller(b)
+	hello(b, c, "")
+	subscribe(b, c, "/a")
+	connect := say(c, `{"id":"p","channel":"/meta/connect","connectionType":"long-polling"}`)
+	data := json.RawMessage(`{"text":"` + strings.Repeat("x", 50) + `"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := server.Publish(b.Context(), "/a", data); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := c.post(b.Context(), connect); err != nil {
 			b.Fatal(err)
 		}
 	}

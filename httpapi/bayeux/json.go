@@ -347,9 +347,10 @@ func (s *scanner) object(visit func(member)) error {
 }
 
 // keySet finds repeated keys. Most objects have few keys, for which a linear
-// look is cheaper than a map.
+// look over an array on the stack is cheaper than a map.
 type keySet struct {
-	few  []string
+	few  [12]string
+	n    int
 	many map[string]struct{}
 }
 
@@ -361,18 +362,21 @@ func (k *keySet) add(name string) bool {
 		k.many[name] = struct{}{}
 		return true
 	}
-	for _, other := range k.few {
+	for _, other := range k.few[:k.n] {
 		if other == name {
 			return false
 		}
 	}
-	k.few = append(k.few, name)
-	if len(k.few) > 12 {
-		k.many = make(map[string]struct{}, 2*len(k.few))
-		for _, other := range k.few {
-			k.many[other] = struct{}{}
-		}
+	if k.n < len(k.few) {
+		k.few[k.n] = name
+		k.n++
+		return true
 	}
+	k.many = make(map[string]struct{}, 4*len(k.few))
+	for _, other := range k.few {
+		k.many[other] = struct{}{}
+	}
+	k.many[name] = struct{}{}
 	return true
 }
 

@@ -166,7 +166,8 @@ func decodeMessage(s *scanner, o *Options) (*Message, error) {
 	if s.peek() != '{' {
 		return nil, errJSON
 	}
-	m := &Message{}
+	const usual = 6 // fields of a typical message
+	m := &Message{fields: make([]member, 0, usual)}
 	if err := s.object(func(f member) { m.fields = append(m.fields, f) }); err != nil {
 		return nil, err
 	}
