@@ -84,6 +84,12 @@ type Participant struct {
 	Ring RingState `json:"ring,omitempty"`
 	// RingingOn are the devices that said that they ring.
 	RingingOn []ClientID `json:"ringingOn,omitempty"`
+	// Since is when the participant came in; zero while outside.
+	Since time.Time `json:"since,omitzero"`
+	// Spent is how long the participant was inside before, in this run.
+	Spent time.Duration `json:"spent,omitempty"`
+	// Devices is how often a device of the participant joined this run.
+	Devices int `json:"devices,omitempty"`
 }
 
 // RingState is what became of ringing one participant.
@@ -143,6 +149,9 @@ type Call struct {
 	Stopped        time.Time `json:"stopped,omitzero"` // last stop
 	ScheduledStart time.Time `json:"scheduledStart,omitzero"`
 	ScheduledEnd   time.Time `json:"scheduledEnd,omitzero"`
+	// Answered is when somebody besides the starter first came in, in this
+	// run.
+	Answered time.Time `json:"answered,omitzero"`
 	// RingUntil is when ringing ends; zero when nobody is rung.
 	RingUntil time.Time `json:"ringUntil,omitzero"`
 	// EndBy is when the run ends because it has become too old.
@@ -198,6 +207,17 @@ func (c *Call) seatByID(id SeatID) *Seat {
 // Present tells whether a user has at least one seat.
 func (c *Call) Present(user UserID) bool {
 	return slices.ContainsFunc(c.Seats, func(s Seat) bool { return s.User == user })
+}
+
+// seatsOf counts the devices of a user.
+func (c *Call) seatsOf(user UserID) int {
+	n := 0
+	for _, s := range c.Seats {
+		if s.User == user {
+			n++
+		}
+	}
+	return n
 }
 
 // present counts the users who have a seat.

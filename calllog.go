@@ -20,7 +20,6 @@ const (
 	logLook       = 20 * time.Second // ... when they are looked at, this often
 	logMessage    = 10240            // longer messages are cut
 	logMaxWaiting = 10000            // entries in memory, whatever happens
-	logMaxSources = 10000            // clients whose rate is watched
 	logNoData     = "<no data>"
 )
 
@@ -28,10 +27,10 @@ const (
 type CallLogOptions struct {
 	// Handler writes the entries. Defaults to none.
 	Handler slog.Handler
-	// Rate is how many messages a second one user's client may send on
-	// average. Defaults to 50.
+	// Rate is how many messages a second one user may send on average, from
+	// all devices. Defaults to 50.
 	Rate float64
-	// Burst is how many messages it may send at once. Defaults to 500.
+	// Burst is how many messages a user may send at once. Defaults to 500.
 	Burst int
 }
 
@@ -60,7 +59,7 @@ type CallLog struct {
 	mu      sync.Mutex
 	waiting []logged
 	oldest  time.Time // when the first waiting entry came
-	sources map[logSource]*bucket
+	senders map[UserID]*bucket
 	wake    chan struct{}
 }
 
@@ -102,7 +101,7 @@ func NewCallLog(opts *CallLogOptions) (*CallLog, error) {
 	}
 	return &CallLog{
 		logger: slog.New(o.Handler).With("logger", "CallLog"), rate: o.Rate, burst: float64(o.Burst),
-		sources: make(map[logSource]*bucket), wake: make(chan struct{}, 1),
+		senders: make(map[UserID]*bucket), wake: make(chan struct{}, 1),
 	}, errors.Join(faults...)
 }
 
@@ -128,7 +127,7 @@ func (l *CallLog) Add(by Actor, e LogEntry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !l.admit(source, now) {
+	if !l.admit(by.User, now) {
 		return &Error{Code: CodeLimited, Message: "too many log messages"}
 	}
 	if len(l.waiting) == 0 {
@@ -141,15 +140,13 @@ func (l *CallLog) Add(by Actor, e LogEntry) error {
 	return nil
 }
 
-// admit decides whether one more message of a source fits; l.mu is held.
-func (l *CallLog) admit(source logSource, now time.Time) bool {
-	b := l.sources[source]
+// admit decides whether one more message of a user fits; l.mu is held. There
+// are as many buckets as there are users who wrote lately.
+func (l *CallLog) admit(user UserID, now time.Time) bool {
+	b := l.senders[user]
 	if b == nil {
-		if len(l.sources) >= logMaxSources {
-			return false
-		}
 		b = &bucket{tokens: l.burst, filled: now}
-		l.sources[source] = b
+		l.senders[user] = b
 	}
 	b.tokens = min(l.burst, b.tokens+now.Sub(b.filled).Seconds()*l.rate)
 	b.filled = now
@@ -230,33 +227,33 @@ func (e *logged) line() string {
 	return b.String()
 }
 
-// reportDropped writes how many messages each source lost since the last
+// reportDropped writes how many messages each user lost since the last
 // report.
 func (l *CallLog) reportDropped(ctx context.Context) {
 	l.mu.Lock()
-	dropped := make(map[logSource]int)
-	for source, b := range l.sources {
+	dropped := make(map[UserID]int)
+	for user, b := range l.senders {
 		if b.dropped > 0 {
-			dropped[source] = b.dropped
+			dropped[user] = b.dropped
 			b.dropped = 0
 		}
 	}
 	l.mu.Unlock()
-	for source, n := range dropped {
+	for user, n := range dropped {
 		l.logger.LogAttrs(ctx, slog.LevelWarn, "client log messages dropped",
-			slog.Int("dropped", n), slog.String("user", oneLine(string(source.user))), slog.String("client", oneLine(string(source.client))))
+			slog.Int("dropped", n), slog.String("user", oneLine(string(user))))
 	}
 }
 
-// forget drops the sources that have been quiet long enough to be full again.
+// forget drops the buckets that have been quiet long enough to be full again.
 func (l *CallLog) forget(ctx context.Context) {
 	l.reportDropped(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	for source, b := range l.sources {
+	for user, b := range l.senders {
 		if b.tokens+now.Sub(b.filled).Seconds()*l.rate >= l.burst {
-			delete(l.sources, source)
+			delete(l.senders, user)
 		}
 	}
 }

@@ -191,6 +191,9 @@ func removeCall(t *transition, reason Reason) error {
 	return nil
 }
 
+// maxUserSeats is how many devices of one user can be in a call.
+const maxUserSeats = 16
+
 // joinCommand gives a device a seat, and starts the call if need be.
 type joinCommand struct {
 	access
@@ -224,6 +227,9 @@ func (cmd *joinCommand) apply(t *transition) error {
 	if c.State == StateStarted && len(c.Seats) >= t.limits.maxSeats && !(cmd.takeover && c.Present(cmd.by.User)) {
 		return &Error{Code: CodeLimited, Reason: ReasonCallFull, Message: "the call is full"}
 	}
+	if c.State == StateStarted && !cmd.takeover && c.seatsOf(cmd.by.User) >= maxUserSeats {
+		return &Error{Code: CodeLimited, Reason: ReasonCallFull, Message: "too many devices of one user are in the call"}
+	}
 	known := c.Participant(cmd.by.User) != nil
 	if !known && len(c.Participants) >= t.limits.maxParticipants {
 		return tooManyParticipants(t.limits.maxParticipants)
@@ -236,7 +242,14 @@ func (cmd *joinCommand) apply(t *transition) error {
 	}
 	c.Seats = append(c.Seats, Seat{ID: cmd.seat, User: cmd.by.User, Client: cmd.by.Client, Node: t.node, Joined: t.now})
 	p := c.Participant(cmd.by.User)
+	if p.State != PartJoined {
+		p.Since = t.now
+	}
 	p.State, p.Client = PartJoined, cmd.by.Client
+	p.Devices++
+	if p.ID != c.Starter && !c.answered() {
+		c.Answered = t.now
+	}
 	if p.Ring != RingNone {
 		p.Ring = RingAnswered
 	}

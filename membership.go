@@ -27,6 +27,9 @@ func (cmd *removeCommand) apply(t *transition) error {
 	}
 	t.actor, t.cause = cmd.by.User, CauseRemoved
 	told, wasRinging := t.parties(), c.ringing()
+	if p := c.Participant(cmd.user); c.State == StateStarted {
+		t.dropOut(p)
+	}
 	c.Participants = slices.DeleteFunc(c.Participants, func(p Participant) bool { return p.ID == cmd.user })
 	c.Admitted = slices.DeleteFunc(c.Admitted, func(id UserID) bool { return id == cmd.user })
 	t.tell(Event{Type: EventUpdated, Part: cmd.user}, told)
@@ -91,6 +94,7 @@ func (cmd *updateCommand) apply(t *transition) error {
 		c.Origins = slices.Clone(cmd.origins)
 	}
 	if cmd.participants != nil {
+		t.rememberDropped(cmd.participants)
 		setParticipants(c, cmd.participants)
 	}
 	for _, id := range t.parties() {

@@ -34,7 +34,7 @@ func (s safeStore) Calls(ctx context.Context, q CallQuery) iter.Seq2[*Call, erro
 		next, stop := iter.Pull2(s.behind.Calls(ctx, q))
 		defer stop()
 		for {
-			c, err, more := s.next(ctx, next)
+			c, err, more := safeNext(ctx, s, "calls", next)
 			if !more || !yield(c, err) || err != nil {
 				return
 			}
@@ -42,10 +42,10 @@ func (s safeStore) Calls(ctx context.Context, q CallQuery) iter.Seq2[*Call, erro
 	}
 }
 
-// next takes one step of the store's iterator, whose panics end it.
-func (s safeStore) next(ctx context.Context, pull func() (*Call, error, bool)) (c *Call, err error, more bool) { //nolint:revive // the order is that of iter.Pull2
+// safeNext takes one step of a store's iterator; its panic ends it.
+func safeNext[T any](ctx context.Context, s safeStore, method string, pull func() (T, error, bool)) (v T, err error, more bool) {
 	more = true
-	defer s.rescue(ctx, "calls", errStorePanic, &err)
+	defer s.rescue(ctx, method, errStorePanic, &err)
 	return pull()
 }
 
@@ -62,6 +62,19 @@ func (s safeStore) Events(ctx context.Context, topic Topic, after Position, limi
 func (s safeStore) Value(ctx context.Context, key string) (v *Value, err error) {
 	defer s.rescue(ctx, "value", errStorePanic, &err)
 	return s.behind.Value(ctx, key)
+}
+
+func (s safeStore) Values(ctx context.Context, q ValueQuery) iter.Seq2[*Value, error] {
+	return func(yield func(*Value, error) bool) {
+		next, stop := iter.Pull2(s.behind.Values(ctx, q))
+		defer stop()
+		for {
+			v, err, more := safeNext(ctx, s, "values", next)
+			if !more || !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func (s safeStore) Commit(ctx context.Context, c *Change) (p Position, err error) {

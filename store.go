@@ -46,6 +46,11 @@ type Store interface {
 	// whose time has come is as good as gone.
 	Value(ctx context.Context, key string) (*Value, error)
 
+	// Values yields the records whose keys begin with q.Prefix, ordered by
+	// key, under the same rules as Calls. Records whose time has come are left
+	// out.
+	Values(ctx context.Context, q ValueQuery) iter.Seq2[*Value, error]
+
 	// Commit applies the whole change or nothing, durably: when it returns
 	// nil the change survives the death of the process and of the machine.
 	// It returns the position of the change's last event, or of the
@@ -63,6 +68,16 @@ type CallQuery struct {
 	// After is where to go on: only ids greater than it.
 	After CallID
 	// Limit is the largest number of calls to yield. Defaults to all.
+	Limit int
+}
+
+// ValueQuery selects values.
+type ValueQuery struct {
+	// Prefix is how the keys begin; "" selects all values.
+	Prefix string
+	// After is where to go on: only keys greater than it.
+	After string
+	// Limit is the largest number of values to yield. Defaults to all.
 	Limit int
 }
 

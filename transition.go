@@ -16,6 +16,7 @@ type limits struct {
 	ring            time.Duration // how long participants are rung
 	grace           time.Duration // for a starter to take his seat
 	maxAge          time.Duration // of a run
+	history         time.Duration // how long entries of the history are kept
 	tombstone       time.Duration // how long a removed call is remembered
 	maxParticipants int
 	maxSeats        int
@@ -35,7 +36,7 @@ type transition struct {
 
 	call   *Call // nil while there is none; a working copy
 	events []Event
-	values []ValueChange // the idempotency keys of the commands applied
+	values []ValueChange // idempotency keys and entries of the history
 	purge  bool
 
 	// Of the command being applied.
@@ -116,7 +117,7 @@ func (t *transition) start(by UserID, inviteID string, ring *rung) {
 	c.Epoch = max(c.Epoch+1, uint64(t.now.UnixMilli()))
 	c.State, c.Reason = StateStarted, ""
 	c.Started, c.Starter = t.now, by
-	c.Seats, c.Admitted = nil, nil
+	c.Seats, c.Admitted, c.Answered = nil, nil, time.Time{}
 	c.RingUntil, c.EndBy = time.Time{}, t.now.Add(t.limits.maxAge)
 	if c.InviteID == "" {
 		c.InviteID = inviteID
@@ -124,6 +125,7 @@ func (t *transition) start(by UserID, inviteID string, ring *rung) {
 	for i := range c.Participants {
 		p := &c.Participants[i]
 		p.State, p.Client, p.Ring, p.RingingOn = PartNone, "", RingNone, nil
+		p.Since, p.Spent, p.Devices = time.Time{}, 0, 0
 		switch {
 		case ring == nil || p.ID == by || p.Kind != KindUser:
 		case ring.busy[p.ID] && ring.refuse:
@@ -170,7 +172,7 @@ func (t *transition) announce(to []UserID, ring *rung) {
 // group's call stays without its guests and invites.
 func (t *transition) stop(reason Reason) {
 	c := t.call
-	told := t.parties()
+	told, ran := t.parties(), c.State == StateStarted
 	c.State, c.Reason, c.Stopped = StateStopped, reason, t.now
 	t.tell(Event{Type: EventState, Reason: reason}, told)
 	c.Seats, c.Admitted, c.Invites, c.InviteID = nil, nil, nil, ""
@@ -179,6 +181,7 @@ func (t *transition) stop(reason Reason) {
 		p := &c.Participants[i]
 		if p.State == PartJoined {
 			p.State = PartLeft
+			p.goOut(t.now)
 		}
 		if p.Ring == RingRinging {
 			p.Ring = RingCancelled
@@ -187,10 +190,21 @@ func (t *transition) stop(reason Reason) {
 			}
 		}
 	}
+	if ran {
+		for i := range c.Participants {
+			t.remember(&c.Participants[i])
+		}
+	}
 	c.Participants = slices.DeleteFunc(c.Participants, func(p Participant) bool { return p.Kind == KindGuest })
 	if !c.IsGroup() {
 		c.Removed = t.now
 	}
+}
+
+// goOut counts the time that the participant was inside.
+func (p *Participant) goOut(now time.Time) {
+	p.Spent += now.Sub(p.Since)
+	p.Since = time.Time{}
 }
 
 // unanswered is what became of a ring that nobody took.
@@ -224,6 +238,7 @@ func (t *transition) unseat(gone func(Seat) bool) bool {
 			e.Type = EventLeft
 			if p := c.Participant(s.User); p != nil {
 				p.State = PartLeft
+				p.goOut(t.now)
 			}
 		}
 		t.tell(e, t.parties())
@@ -266,9 +281,7 @@ func (c *Call) ringing() bool {
 }
 
 // answered tells whether anybody but the starter was in this run.
-func (c *Call) answered() bool {
-	return slices.ContainsFunc(c.Participants, func(p Participant) bool { return p.ID != c.Starter && p.State != PartNone })
-}
+func (c *Call) answered() bool { return !c.Answered.IsZero() }
 
 // access is what the directory said about the acting user before the command
 // was queued; the state machine asks nobody.

@@ -99,6 +99,9 @@ type Options struct {
 	// HistoryWindow is how long events are kept for those who return.
 	// Defaults to 10 min.
 	HistoryWindow time.Duration
+	// HistoryRetention is how long past calls stay in people's history, and
+	// transitions in a call's timeline. Defaults to 90 days.
+	HistoryRetention time.Duration
 	// CallbackTimeout is how long the host's directory, authorizer and
 	// providers may take. Defaults to 5 s.
 	CallbackTimeout time.Duration
@@ -176,7 +179,7 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		nodes:  nodeTable{signs: make(map[string]nodeSign), traceless: make(map[string]bool), swept: make(map[string]bool)},
 		queues: queues{byCall: make(map[CallID]*callQueue)},
 		limits: limits{
-			ring: o.RingTimeout, grace: o.LeaveGrace, maxAge: o.MaxCallAge, tombstone: nodeForget,
+			ring: o.RingTimeout, grace: o.LeaveGrace, maxAge: o.MaxCallAge, history: o.HistoryRetention, tombstone: nodeForget,
 			maxParticipants: o.MaxParticipants, maxSeats: o.MaxSeats,
 		},
 		failures: make(map[string]error),
@@ -215,6 +218,7 @@ func (o *Options) complete() error {
 	duration(&o.MaxCallAge, "MaxCallAge", 24*time.Hour, time.Minute)
 	duration(&o.PollInterval, "PollInterval", 2*time.Second, 10*time.Millisecond)
 	duration(&o.HistoryWindow, "HistoryWindow", 10*time.Minute, time.Second)
+	duration(&o.HistoryRetention, "HistoryRetention", 90*24*time.Hour, time.Minute)
 	duration(&o.CallbackTimeout, "CallbackTimeout", 5*time.Second, 10*time.Millisecond)
 	number(&o.MaxParticipants, "MaxParticipants", 1000)
 	number(&o.MaxSeats, "MaxSeats", 1000)

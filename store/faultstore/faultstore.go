@@ -25,6 +25,7 @@ const (
 	Due    Method = "Due"
 	Events Method = "Events"
 	Value  Method = "Value"
+	Values Method = "Values"
 	Commit Method = "Commit"
 )
 
@@ -181,14 +182,25 @@ func (s *Store) Call(ctx context.Context, id webconferencing.CallID) (*webconfer
 // Calls implements [webconferencing.Store]. A fault with an error and Through
 // yields the calls first and the error last.
 func (s *Store) Calls(ctx context.Context, q webconferencing.CallQuery) iter.Seq2[*webconferencing.Call, error] {
-	return func(yield func(*webconferencing.Call, error) bool) {
+	return sequence(ctx, s, Calls, s.behind.Calls(ctx, q))
+}
+
+// Values implements [webconferencing.Store]. A fault with an error and Through
+// yields the values first and the error last.
+func (s *Store) Values(ctx context.Context, q webconferencing.ValueQuery) iter.Seq2[*webconferencing.Value, error] {
+	return sequence(ctx, s, Values, s.behind.Values(ctx, q))
+}
+
+// sequence makes one call of a method that yields.
+func sequence[T any](ctx context.Context, s *Store, m Method, behind iter.Seq2[*T, error]) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
 		var stopped bool
-		_, err := apply(ctx, s, Calls, func() (struct{}, error) {
-			for c, err := range s.behind.Calls(ctx, q) {
+		_, err := apply(ctx, s, m, func() (struct{}, error) {
+			for v, err := range behind {
 				if err != nil {
 					return struct{}{}, err
 				}
-				if !yield(c, nil) {
+				if !yield(v, nil) {
 					stopped = true
 					break
 				}

@@ -1,8 +1,12 @@
 package memstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/webconferencing/webconferencing"
@@ -70,4 +74,42 @@ func (v *values) write(changes []webconferencing.ValueChange, now time.Time) {
 			}
 		}
 	}
+}
+
+// Values implements [webconferencing.Store].
+func (s *Store) Values(ctx context.Context, q webconferencing.ValueQuery) iter.Seq2[*webconferencing.Value, error] {
+	return func(yield func(*webconferencing.Value, error) bool) {
+		keys, err := s.valueKeys(ctx, q)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for n := 0; len(keys) > 0 && (q.Limit <= 0 || n < q.Limit); keys = keys[1:] {
+			v, err := s.Value(ctx, keys[0])
+			if errors.Is(err, webconferencing.ErrNotFound) {
+				continue
+			}
+			n++
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// valueKeys returns the keys that match the query now, sorted.
+func (s *Store) valueKeys(ctx context.Context, q webconferencing.ValueQuery) ([]string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	var keys []string
+	for key := range s.values.byKey {
+		if strings.HasPrefix(key, q.Prefix) && key > q.After {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, nil
 }

@@ -1,0 +1,313 @@
+package webconferencing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The history has one entry for each person and run of a call, written in the
+// commit that ends the run. Entries are values whose keys put the newest first;
+// they vanish by themselves when their time is over.
+
+const (
+	historyPrefix = "history/"
+	historyOthers = 20 // of the other parties are named
+	historyPage   = 200
+	maxMissed     = 99 // more unseen calls are not counted
+)
+
+// Outcome is what a call came to for one person.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeAnswered  Outcome = "answered"  // was inside together with others, or at all
+	OutcomeMissed    Outcome = "missed"    // was rung and did not answer
+	OutcomeDeclined  Outcome = "declined"  // by oneself, or by the one called
+	OutcomeBusy      Outcome = "busy"      // in another call
+	OutcomeCancelled Outcome = "cancelled" // called and hung up before an answer
+	OutcomeNoAnswer  Outcome = "no_answer" // called and nobody answered
+	OutcomeFailed    Outcome = "failed"    // called and vanished before an answer
+)
+
+// HistoryEntry is one call as one person remembers it.
+type HistoryEntry struct {
+	// Cursor names the entry; the entries of a user are listed from newest to
+	// oldest, which is the order of their cursors.
+	Cursor   string        `json:"-"`
+	Call     CallID        `json:"call"`
+	Epoch    uint64        `json:"epoch"`
+	Owner    Ref           `json:"owner"`
+	Title    string        `json:"title,omitempty"`
+	Provider string        `json:"provider"`
+	Outgoing bool          `json:"outgoing,omitempty"` // the person started it
+	Outcome  Outcome       `json:"outcome"`
+	Reason   Reason        `json:"reason,omitempty"` // why the run ended
+	Started  time.Time     `json:"started"`
+	Ended    time.Time     `json:"ended"`
+	Spent    time.Duration `json:"spent,omitempty"`   // inside
+	Devices  int           `json:"devices,omitempty"` // that joined
+	// Others are the first of the other parties, OthersTotal is how many
+	// there were.
+	Others      []UserID `json:"others,omitempty"`
+	OthersTotal int      `json:"othersTotal,omitempty"`
+}
+
+// remember writes a participant's entry for the run that ends, if he had a
+// part in it.
+func (t *transition) remember(p *Participant) {
+	c := t.call
+	if p.Kind == KindExternal || p.ID != c.Starter && p.State == PartNone && p.Ring == RingNone {
+		return
+	}
+	e := HistoryEntry{
+		Call: c.ID, Epoch: c.Epoch, Owner: c.Owner, Title: c.Title, Provider: c.Provider,
+		Outgoing: p.ID == c.Starter, Outcome: c.outcome(p), Reason: c.Reason,
+		Started: c.Started, Ended: t.now, Spent: p.Spent, Devices: p.Devices,
+		OthersTotal: len(c.Participants) - 1,
+	}
+	for _, o := range c.Participants {
+		if o.ID != p.ID && len(e.Others) < historyOthers {
+			e.Others = append(e.Others, o.ID)
+		}
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return // cannot happen: the entry is made of plain values
+	}
+	t.values = append(t.values, ValueChange{
+		Key: historyKey(p.ID, t.now, c), Expect: AnyRevision, Data: data, Expires: t.now.Add(t.limits.history),
+	})
+}
+
+// dropOut closes the part that a participant who is taken out had in the run.
+func (t *transition) dropOut(p *Participant) {
+	if p.State == PartJoined {
+		p.State = PartLeft
+		p.goOut(t.now)
+	}
+	if p.Ring == RingRinging {
+		p.Ring = RingCancelled
+	}
+	t.remember(p)
+}
+
+// rememberDropped does so for those who are not among the next participants.
+func (t *transition) rememberDropped(next []Participant) {
+	c := t.call
+	for i := range c.Participants {
+		p := &c.Participants[i]
+		if c.State == StateStarted && !slices.ContainsFunc(next, func(n Participant) bool { return n.ID == p.ID }) {
+			t.dropOut(p)
+		}
+	}
+}
+
+// outcome is what the run came to for a participant.
+func (c *Call) outcome(p *Participant) Outcome {
+	switch {
+	case p.ID == c.Starter:
+		return c.startersOutcome()
+	case p.State != PartNone:
+		return OutcomeAnswered
+	case p.Ring == RingDeclined:
+		return OutcomeDeclined
+	case p.Ring == RingBusy:
+		return OutcomeBusy
+	}
+	return OutcomeMissed
+}
+
+func (c *Call) startersOutcome() Outcome {
+	switch {
+	case c.answered():
+		return OutcomeAnswered
+	case c.Reason == ReasonDeclined:
+		return OutcomeDeclined
+	case c.Reason == ReasonBusy:
+		return OutcomeBusy
+	case c.Reason == ReasonMissed:
+		return OutcomeNoAnswer
+	case c.Reason == ReasonExpired:
+		return OutcomeFailed
+	}
+	return OutcomeCancelled
+}
+
+// historyKey makes later ends sort first.
+func historyKey(user UserID, ended time.Time, c *Call) string {
+	return fmt.Sprintf("%s%s/%s/%s/%x", historyPrefix, user, backwards(ended), c.ID, c.Epoch)
+}
+
+func backwards(t time.Time) string { return fmt.Sprintf("%016x", ^uint64(t.UnixMilli())) }
+
+// HistoryQuery selects entries of the acting user's history.
+type HistoryQuery struct {
+	// After is the cursor behind which to go on; "" begins with the newest.
+	After string
+	// Limit is the largest number of entries, up to 200. Defaults to 50.
+	Limit int
+	// Outcome selects entries with this outcome. Defaults to all.
+	Outcome Outcome
+	// With selects calls with this user. Defaults to all.
+	With UserID
+	// Text selects calls whose title has this in it, in any case. Defaults to
+	// all.
+	Text string
+}
+
+func (q *HistoryQuery) selects(e *HistoryEntry) bool {
+	return (q.Outcome == "" || e.Outcome == q.Outcome) &&
+		(q.With == "" || slices.Contains(e.Others, q.With)) &&
+		(q.Text == "" || strings.Contains(strings.ToLower(e.Title), strings.ToLower(q.Text)))
+}
+
+// History returns the acting user's past calls, newest first.
+func (s *Service) History(ctx context.Context, by Actor, q HistoryQuery) ([]HistoryEntry, error) {
+	const op = "get history"
+	if err := validActor(by, false); err != nil {
+		return nil, wrap(op, err)
+	}
+	switch {
+	case q.Limit == 0:
+		q.Limit = 50
+	case q.Limit < 0 || q.Limit > historyPage:
+		return nil, wrap(op, invalid("limit", "is not between 1 and %d", historyPage))
+	}
+	prefix := historyPrefix + string(by.User) + "/"
+	after := ""
+	if q.After != "" {
+		after = prefix + q.After
+	}
+	var list []HistoryEntry
+	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: prefix, After: after}) {
+		if err != nil {
+			return nil, wrap(op, err)
+		}
+		e, err := historyEntry(v, prefix)
+		if err != nil {
+			return nil, wrap(op, err)
+		}
+		if !q.selects(e) {
+			continue
+		}
+		list = append(list, *e)
+		if len(list) == q.Limit {
+			break
+		}
+	}
+	return list, nil
+}
+
+func historyEntry(v *Value, prefix string) (*HistoryEntry, error) {
+	var e HistoryEntry
+	if err := json.Unmarshal(v.Data, &e); err != nil {
+		return nil, fmt.Errorf("decode history: %w", err)
+	}
+	e.Cursor = strings.TrimPrefix(v.Key, prefix)
+	return &e, nil
+}
+
+func seenKey(user UserID) string { return "seen/" + string(user) }
+
+// MissedCalls counts the calls that the acting user missed and has not seen
+// in the history, up to 99.
+func (s *Service) MissedCalls(ctx context.Context, by Actor) (int, error) {
+	const op = "count missed calls"
+	if err := validActor(by, false); err != nil {
+		return 0, wrap(op, err)
+	}
+	var seen int64
+	v, err := s.store.Value(ctx, seenKey(by.User))
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
+		return 0, wrap(op, err)
+	default:
+		if seen, err = strconv.ParseInt(string(v.Data), 10, 64); err != nil {
+			return 0, wrap(op, fmt.Errorf("decode seen: %w", err))
+		}
+	}
+	prefix := historyPrefix + string(by.User) + "/"
+	n := 0
+	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: prefix}) {
+		if err != nil {
+			return 0, wrap(op, err)
+		}
+		e, err := historyEntry(v, prefix)
+		if err != nil {
+			return 0, wrap(op, err)
+		}
+		if e.Ended.UnixMilli() <= seen || n == maxMissed {
+			break
+		}
+		if e.Outcome == OutcomeMissed {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// MarkSeen says that the acting user has seen the history up to now.
+func (s *Service) MarkSeen(ctx context.Context, by Actor) error {
+	const op = "mark history as seen"
+	if err := validActor(by, false); err != nil {
+		return wrap(op, err)
+	}
+	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{{
+		Key: seenKey(by.User), Expect: AnyRevision, Data: strconv.AppendInt(nil, s.now().UnixMilli(), 10),
+	}}})
+	return wrap(op, err)
+}
+
+// EraseUser removes a person's history and takes the person out of the
+// histories of others, for administrators. Calls that exist are not touched.
+func (s *Service) EraseUser(ctx context.Context, by Actor, user UserID) error {
+	const op = "erase user"
+	if !by.Admin {
+		return wrap(op, denied("only administrators may do this"))
+	}
+	if err := checkUserID("user", user); err != nil {
+		return wrap(op, err)
+	}
+	own := historyPrefix + string(user) + "/"
+	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: historyPrefix}) {
+		if err != nil {
+			return wrap(op, err)
+		}
+		if err := s.eraseEntry(ctx, v, own, user); err != nil {
+			return wrap(op, err)
+		}
+	}
+	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{{Key: seenKey(user), Expect: AnyRevision}}})
+	return wrap(op, err)
+}
+
+func (s *Service) eraseEntry(ctx context.Context, v *Value, own string, user UserID) error {
+	change := ValueChange{Key: v.Key, Expect: AnyRevision, Expires: v.Expires}
+	if !strings.HasPrefix(v.Key, own) {
+		e, err := historyEntry(v, "")
+		if err != nil {
+			return err
+		}
+		i := slices.Index(e.Others, user)
+		if i < 0 {
+			return nil
+		}
+		e.Others = slices.Delete(e.Others, i, i+1)
+		if e.Owner == (Ref{Type: OwnerUser, ID: string(user)}) {
+			e.Owner.ID = ""
+		}
+		if change.Data, err = json.Marshal(e); err != nil {
+			return err
+		}
+	}
+	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{change}})
+	return err
+}
