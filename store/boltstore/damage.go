@@ -49,6 +49,9 @@ func (d *damage) page(log *slog.Logger, err error) error {
 
 // has tells whether a record is known to be damaged.
 func (d *damage) has(k kind, key []byte) bool {
+	if d.count() == 0 {
+		return false
+	}
 	var c *CorruptError
 	errors.As(corrupt(k, key, nil), &c)
 	d.mu.Lock()

@@ -149,6 +149,11 @@ func compare(t *rapid.T, a, b webconferencing.Store) {
 		y, errY := b.Value(ctx, key)
 		same("Value", x, errX, y, errY)
 	}
+	for _, q := range []webconferencing.ValueQuery{{}, {Prefix: "v"}, {Prefix: "v", After: "v", Limit: 1}} {
+		x, errX := collectValues(t, a, q)
+		y, errY := collectValues(t, b, q)
+		same(fmt.Sprintf("Values(%+v)", q), x, errX, y, errY)
+	}
 	end, _ := a.Commit(ctx, &webconferencing.Change{})
 	for _, topic := range []webconferencing.Topic{webconferencing.AllTopics, "t", "tu", "u"} {
 		from := rapid.Uint64Range(0, uint64(end)+1).Draw(t, "after")
@@ -167,6 +172,17 @@ func collect(t *rapid.T, s webconferencing.Store, q webconferencing.CallQuery) (
 			return out, err
 		}
 		out = append(out, c)
+	}
+	return out, nil
+}
+
+func collectValues(t *rapid.T, s webconferencing.Store, q webconferencing.ValueQuery) ([]*webconferencing.Value, error) {
+	var out []*webconferencing.Value
+	for v, err := range s.Values(t.Context(), q) {
+		if err != nil {
+			return out, err
+		}
+		out = append(out, v)
 	}
 	return out, nil
 }

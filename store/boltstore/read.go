@@ -113,10 +113,12 @@ func noSuchCall(id webconferencing.CallID) error {
 	return fmt.Errorf("call %q: %w", id, webconferencing.ErrNotFound)
 }
 
-// The most that Calls reads in one transaction, in calls and bytes on disk.
+// The most that an iterator reads in one transaction: what it yields, bytes on
+// disk, and records looked at.
 const (
 	mostPage      = 64
 	mostPageBytes = 1 << 20
+	mostLooks     = 1000
 )
 
 // Calls implements [webconferencing.Store]. Damaged records are left out and
@@ -266,28 +268,4 @@ func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]webconfe
 		return nil
 	})
 	return ids, err
-}
-
-// Value implements [webconferencing.Store]. A damaged record gives an error of
-// code [webconferencing.CodeUnavailable] that wraps a [*CorruptError].
-func (s *Store) Value(ctx context.Context, key string) (*webconferencing.Value, error) {
-	var v *webconferencing.Value
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		b, err := bucketsOf(tx)
-		if err != nil {
-			return err
-		}
-		v = nil
-		if raw := b.values.Get([]byte(key)); raw != nil {
-			v, err = decodeValue(key, raw)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if v == nil || expired(v, time.Now()) {
-		return nil, fmt.Errorf("value %q: %w", key, webconferencing.ErrNotFound)
-	}
-	return v, nil
 }

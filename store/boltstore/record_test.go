@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
 	"github.com/webconferencing/webconferencing"
@@ -120,6 +122,28 @@ func TestAudienceIsStoredOnce(t *testing.T) {
 	one, twenty := size(1), size(20)
 	if twenty-one > 19*200 {
 		t.Errorf("a batch of 1 event has %d bytes, of 20 events %d", one, twenty)
+	}
+
+	path := filepath.Join(quickDir(t), "x.db")
+	s := open(t, path)
+	defer s.Close()
+	var events []webconferencing.Event
+	for range 20 {
+		events = append(events, webconferencing.Event{Topics: topics})
+	}
+	for range 3 {
+		if _, err := s.Commit(t.Context(), &webconferencing.Change{Events: events}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	if err := boltstore.Edit(path, func(tx *bbolt.Tx) error {
+		if n := tx.Bucket([]byte("topics")).Stats().KeyN; n != 3*len(topics) {
+			return fmt.Errorf("3 commits for %d topics made %d index entries", len(topics), n)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

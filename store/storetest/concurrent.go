@@ -255,12 +255,15 @@ func everyMethod(ctx context.Context, s webconferencing.Store) map[string]error 
 	_, out["Events of a topic"] = s.Events(ctx, "x", 0, 10)
 	_, out["Value"] = s.Value(ctx, "v")
 	_, out["Commit"] = s.Commit(ctx, put("b", 0))
-	out["Calls"], out["Calls by key"] = nil, nil
+	out["Calls"], out["Calls by key"], out["Values"] = nil, nil, nil
 	for _, err := range s.Calls(ctx, webconferencing.CallQuery{}) {
 		out["Calls"] = err
 	}
 	for _, err := range s.Calls(ctx, webconferencing.CallQuery{Key: "k"}) {
 		out["Calls by key"] = err
+	}
+	for _, err := range s.Values(ctx, webconferencing.ValueQuery{}) {
+		out["Values"] = err
 	}
 	return out
 }
@@ -481,9 +484,10 @@ func scaleLargeAudience(t *testing.T, f *fixture) {
 	}
 	read := time.Since(start)
 	t.Logf("wrote in %v, delivered the last batch in %v", wrote, read)
-	// Ten times and more what the linear way takes with the race detector on a
-	// small machine; the quadratic one takes minutes.
-	if wrote > 30*time.Second || read > 30*time.Second {
+	// Far more than the linear way takes with the race detector on a small and
+	// busy machine, and less than an entry for each delivery with a decoding
+	// for each reader.
+	if wrote > time.Minute || read > time.Minute {
 		t.Errorf("cost is not linear: wrote in %v, delivered in %v", wrote, read)
 	}
 }

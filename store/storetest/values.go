@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -130,5 +131,29 @@ func valueOwnership(t *testing.T, f *fixture) {
 	copy(f.value(t, "k").Data, "evil")
 	if v := f.value(t, "k"); string(v.Data) != "good" {
 		t.Errorf("Value = %q", v.Data)
+	}
+}
+
+func valuesAnyBytes(t *testing.T, f *fixture) {
+	for _, key := range []string{"\xff", "\xfe\xff", "\xff\xff", "\xfea", "\x00"} {
+		f.commit(t, setValue(key, 0, "good"))
+	}
+	for prefix, want := range map[string][]string{
+		"\xfe": {"\xfea", "\xfe\xff"}, "\xff": {"\xff", "\xff\xff"}, "\x00": {"\x00"},
+	} {
+		var got []string
+		for v, err := range f.Values(f.ctx, webconferencing.ValueQuery{Prefix: prefix}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, v.Key)
+			copy(v.Data, "evil")
+			if again := f.value(t, v.Key); string(again.Data) != "good" {
+				t.Errorf("Value = %q", again.Data)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("Values(%q) = %q, want %q", prefix, got, want)
+		}
 	}
 }
