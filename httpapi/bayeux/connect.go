@@ -36,13 +36,13 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	h := &held{message: m, advise: m.advice.present || s.transport != x.transport()}
 	s.transport = x.transport()
 	failed := s.resumeLocked(m, h)
-	hold := alone && s.connected && timeout > 0 && !s.queue.prompt(time.Now())
+	hold := failed == "" && alone && s.connected && timeout > 0 && !s.queue.prompt(time.Now())
 	s.connected = true
 	if hold && !x.srv.mayHold(x, s, h) {
 		hold, h.crowded = false, true
 		s.interval = o.MultiSessionInterval
 	}
-	if !hold || failed != "" {
+	if !hold {
 		x.connect = h
 	} else {
 		s.held = h

@@ -69,8 +69,11 @@ type Options struct {
 
 	// Authorize decides about one operation on one channel; the message gives
 	// access to all its top-level fields. An error refuses; see [Refusal] for
-	// the words. Meta channels never get here. Subscriptions to service
-	// channels have no effect and are not asked about. Defaults to allowing
+	// the words. A subscription to a pattern is asked about as the pattern,
+	// not for each channel that it matches: whoever guards /private/** must
+	// refuse /** too, or set DenyWildcards. Meta channels never get here.
+	// Subscriptions to service channels have no effect and are not asked
+	// about. Defaults to allowing
 	// everything.
 	Authorize func(ctx context.Context, s *Session, op Operation, channel string, m *Message) error
 

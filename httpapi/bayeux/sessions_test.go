@@ -528,3 +528,21 @@ func rawBytes(list []json.RawMessage) [][]byte {
 	}
 	return b
 }
+
+// TestEndedConnectIsNotCounted checks that a connect with which a session ends
+// does not count as held for its browser for ever.
+func TestEndedConnectIsNotCounted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, &bayeux.Options{MaxConnectsPerBrowser: 1, MaxInactivity: 5 * time.Second})
+		p := s.connected(t, "long-polling").(*poller)
+		time.Sleep(6 * time.Second)
+		if r := last(p.poll(t)); r.Advice["reconnect"] != "none" {
+			t.Fatalf("got %s", r)
+		}
+		hello(t, p, "")
+		start := time.Now()
+		if r := last(p.poll(t)); time.Since(start) != 30*time.Second || r.Advice["multiple-clients"] != nil {
+			t.Errorf("after %v: %s", time.Since(start), r)
+		}
+	})
+}
