@@ -8,5 +8,6 @@ PORTAL_BIN="$PWD/.build/portal"
 export PORTAL_BIN
 npm ci --no-audit --no-fund --loglevel=error
 [ $# -gt 0 ] || set -- test/*.test.mjs
-# One file at a time: the calls of several would fight for the processor.
-exec node --test --test-concurrency=1 --test-timeout=180000 "$@"
+# One file at a time: the calls of several would fight for the processor. The
+# timeout is for a whole file.
+exec node --test --test-concurrency=1 --test-timeout=600000 "$@"

@@ -178,10 +178,12 @@ export async function moves(video, what) {
 
 /** Waits until both sides of a one-to-one call see each other and themselves. */
 export async function bothMove(a, b) {
-  await moves(remoteVideos(a).first(), "the first one's remote video");
-  await moves(remoteVideos(b).first(), "the second one's remote video");
-  await moves(localVideo(a), "the first one's local video");
-  await moves(localVideo(b), "the second one's local video");
+  await Promise.all([
+    moves(remoteVideos(a).first(), "the first one's remote video"),
+    moves(remoteVideos(b).first(), "the second one's remote video"),
+    moves(localVideo(a), "the first one's local video"),
+    moves(localVideo(b), "the second one's local video"),
+  ]);
 }
 
 /** Waits until a page shows no call any more. */

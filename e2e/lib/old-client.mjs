@@ -20,6 +20,11 @@ export class OldClient {
     for (const type of others) this.cometd.unregisterTransport(type);
     this.cometd.configure({ url: who.url, logLevel: "warn", useWorkerScheduler: false, autoBatch: false, maxNetworkDelay: 20000 });
     this.subscriptions = new Map();
+    // A new session knows nothing of the old one's subscriptions.
+    this.cometd.addListener("/meta/handshake", (m) => {
+      if (!m.successful) return;
+      for (const [channel, handle] of this.subscriptions) this.subscriptions.set(channel, this.cometd.resubscribe(handle, this.#props));
+    });
   }
 
   /** The fields that an old client puts beside the channel. */
@@ -67,6 +72,7 @@ export class OldClient {
   unsubscribeCall(id) {
     return new Promise((resolve) => {
       this.cometd.unsubscribe(this.subscriptions.get(callChannel(id)), this.#props, (m) => resolve(plain(m)));
+      this.subscriptions.delete(callChannel(id));
     });
   }
 

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Device, startBrowser } from "../lib/browser.mjs";
+import { call, decline, Device, incoming, startBrowser, status } from "../lib/browser.mjs";
 import { nodeClients, pageClients } from "../lib/old-clients.mjs";
 import { sleep, startPortal, until } from "../lib/portal.mjs";
 
@@ -220,6 +220,22 @@ function contract(name, setup) {
       succeeded(await john.calls({ command: "update", id: groupCall, state: "stopped" }));
     });
 
+    test("a client that vanishes has left", async (t) => {
+      const make = await setup(t);
+      const [mary, john] = [await make("mary", "m1"), await make("john", "j1")];
+      await Promise.all([mary.start(), john.start()]);
+      succeeded(await mary.calls(createOneToOne));
+      for (const client of [mary, john]) {
+        assert.equal((await client.subscribeCall(oneToOne)).successful, true);
+        succeeded(await client.calls({ command: "update", id: oneToOne, state: "joined" }));
+      }
+      await john.disconnect();
+      const end = [`left ${oneToOne} john of user:mary by webrtc`, `stopped ${oneToOne} of user:mary by webrtc`];
+      await until("mary is told", async () => (await transcript(mary)).includes(end[1]), { timeout: 30_000 });
+      assert.deepEqual((await transcript(mary)).slice(-2), end);
+      failed(await mary.calls({ command: "get", id: oneToOne }), "NOT_FOUND_ERROR");
+    });
+
     test("participants, guests and invites", async (t) => {
       const make = await setup(t);
       const [mary, jack] = [await make("mary", "m1"), await make("jack", "k1")];
@@ -311,6 +327,51 @@ before(async () => {
   browser = await startBrowser();
 });
 after(() => browser.close());
+
+test("old clients stay in their call when the portal is killed", async (t) => {
+  const portal = await startPortal(t);
+  const mary = await nodeClients(t, portal, "websocket")("mary", "m1");
+  const john = await nodeClients(t, portal, "long-polling")("john", "j1");
+  await Promise.all([mary.start(), john.start()]);
+  succeeded(await mary.calls(createOneToOne));
+  for (const client of [mary, john]) {
+    assert.equal((await client.subscribeCall(oneToOne)).successful, true);
+    succeeded(await client.calls({ command: "update", id: oneToOne, state: "joined" }));
+  }
+  await portal.kill();
+  await portal.start();
+  await sleep(40_000); // longer than a seat lives without its device
+  const call = succeeded(await mary.calls({ command: "get", id: oneToOne }));
+  assert.equal(call.state, "started");
+  assert.deepEqual(call.participants.map((p) => p.state), ["joined", "joined"]);
+  assert.equal((await john.publishCall(oneToOne, { candidate: "x" })).successful, true);
+  await until("mary has the data", async () => (await mary.seenCallData()).some((d) => d.candidate === "x" && d.exoClientId === "j1"));
+  succeeded(await john.calls({ command: "update", id: oneToOne, state: "leaved" }));
+  await until("mary is told the end", async () => (await transcript(mary)).at(-1) === `stopped ${oneToOne} of user:mary by webrtc`);
+  assert.equal((await transcript(mary)).filter((e) => e.startsWith("stopped")).length, 1);
+});
+
+test("an old client and a page of today talk to each other", async (t) => {
+  const portal = await startPortal(t);
+  const make = nodeClients(t, portal, "long-polling");
+  const mary = await make("mary", "m1");
+  await mary.start();
+  const john = await Device.signIn(t, browser, portal, "john");
+  const page = await john.openReady("/portal/");
+
+  succeeded(await mary.calls(createOneToOne));
+  await incoming(page).waitFor();
+  assert.match(await incoming(page).innerText(), /Mary Williams/);
+  await decline(page);
+  await until("mary is told", async () => (await transcript(mary)).includes(`stopped ${oneToOne} of user:mary by webrtc`));
+
+  // And the other way round.
+  const before = mary.seenEvents().length;
+  await call(john, "mary", "Mary Williams");
+  await until("mary is rung", async () => mary.seenEvents().slice(before).some((e) => e.callState === "started" && e.callId === oneToOne));
+  succeeded(await mary.calls({ command: "update", id: oneToOne, state: "leaved" }));
+  await status(john.page).filter({ hasText: /declined/i }).first().waitFor();
+});
 
 for (const transport of ["websocket", "long-polling"]) {
   const setup = async (t) => {
