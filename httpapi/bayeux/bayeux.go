@@ -107,7 +107,8 @@ type Server struct {
 	key      []byte // signs browser cookies
 	life     context.Context
 	finish   context.CancelFunc
-	deaf     atomic.Bool // it was logged that deadlines cannot be set
+	crowded  atomic.Int64 // when crowding last logged, in Unix seconds
+	deaf     atomic.Bool  // it was logged that deadlines cannot be set
 
 	handshakesByAddr *limiter
 	handshakesByUser *limiter
@@ -270,6 +271,16 @@ func (srv *Server) callContext(ctx context.Context) (context.Context, context.Ca
 func (srv *Server) panicked(where string, fault any, stack []byte) {
 	srv.stats.panics.Add(1)
 	srv.log.Error("bayeux: panic in application code", "where", where, "fault", fault, "stack", string(stack))
+}
+
+// crowding logs that a limit of the server was reached, once a minute at most,
+// since whoever causes it could fill the log.
+func (srv *Server) crowding(what string) {
+	now := time.Now().Unix()
+	last := srv.crowded.Load()
+	if now-last >= 60 && srv.crowded.CompareAndSwap(last, now) {
+		srv.log.Warn("bayeux: refusing clients", "reason", "too many "+what)
+	}
 }
 
 // safely runs a hook that cannot refuse.

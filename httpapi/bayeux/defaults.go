@@ -154,11 +154,15 @@ func (o *Options) rates() []namedCount {
 	}
 }
 
-// remoteHost is the peer's address without the port.
+// remoteHost is the peer's address without the port, or nothing for a proxy on
+// the same machine, behind which all clients would share one address.
 func remoteHost(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr
+		host = r.RemoteAddr
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return ""
 	}
 	return host
 }

@@ -279,6 +279,7 @@ func (x *exchange) find(m *Message) *Session {
 		}
 		if !x.final && !x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request)) {
 			x.status, x.code = http.StatusTooManyRequests, "too_many_unknown_sessions"
+			x.srv.crowding("messages with unknown sessions from one address; a host behind a proxy sets Options.ClientAddr")
 		}
 		return nil
 	}

@@ -19,6 +19,7 @@ func (x *exchange) shake(m *Message) {
 	}
 	if !srv.handshakesByAddr.allow(srv.opts.ClientAddr(x.request)) {
 		x.status, x.code = http.StatusServiceUnavailable, "too_many_handshakes"
+		srv.crowding("handshakes from one address; a host behind a proxy sets Options.ClientAddr")
 		return
 	}
 	if text := x.incoming(nil, m); text != "" {
@@ -47,6 +48,7 @@ func (x *exchange) shake(m *Message) {
 	s := srv.newSession(x, identity, m)
 	switch err := srv.admit(s); {
 	case errors.Is(err, errServerFull):
+		srv.crowding("sessions")
 		x.status, x.code = http.StatusServiceUnavailable, "too_many_sessions"
 		return
 	case err != nil:

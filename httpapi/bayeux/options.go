@@ -253,8 +253,9 @@ type Options struct {
 	MaxUnknownPerAddress int
 
 	// ClientAddr tells the network address of a client, for a host behind
-	// proxies that it trusts. Defaults to the request's RemoteAddr without
-	// port; headers are never read.
+	// proxies that it trusts. An empty address is not limited. Defaults to the
+	// request's RemoteAddr without port, or to nothing if that is a loopback
+	// address, which is that of a proxy; headers are never read.
 	ClientAddr func(r *http.Request) string
 
 	// MaxConnectsPerBrowser is how many connects are held at once for one

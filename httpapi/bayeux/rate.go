@@ -50,9 +50,10 @@ func newLimiter(count int, per time.Duration, burst int) *limiter {
 	return &limiter{rate: float64(count) / per.Seconds(), burst: float64(burst), buckets: make(map[string]*bucket)}
 }
 
-// allow takes one token for the key if there is one.
+// allow takes one token for the key if there is one. The empty key is not
+// limited.
 func (l *limiter) allow(key string) bool {
-	if l == nil {
+	if l == nil || key == "" {
 		return true
 	}
 	l.mu.Lock()

@@ -2,6 +2,7 @@ package bayeux
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,4 +43,19 @@ func TestLimiterRate(t *testing.T) {
 			t.Error("no limit refuses")
 		}
 	})
+}
+
+func TestProxiesAreNotLimited(t *testing.T) {
+	l := newLimiter(1, time.Second, 1)
+	for _, address := range []string{"127.0.0.1:5", "[::1]:5"} {
+		for range 10 {
+			if !l.allow(remoteHost(&http.Request{RemoteAddr: address})) {
+				t.Fatalf("%s is limited", address)
+			}
+		}
+	}
+	far := &http.Request{RemoteAddr: "192.0.2.7:5", Header: http.Header{"X-Forwarded-For": {"127.0.0.1"}}}
+	if !l.allow(remoteHost(far)) || l.allow(remoteHost(far)) {
+		t.Error("a client is not limited")
+	}
 }

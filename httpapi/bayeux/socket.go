@@ -53,7 +53,7 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusBadRequest, "subprotocol")
 		return
 	}
-	if srv.crowded() {
+	if srv.socketsFull() {
 		w.Header().Set("Retry-After", "5")
 		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
 		return
@@ -83,9 +83,9 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	k.serve()
 }
 
-// crowded reports whether there are so many sockets that most of them cannot
+// socketsFull reports whether there are so many sockets that most of them cannot
 // have a session.
-func (srv *Server) crowded() bool {
+func (srv *Server) socketsFull() bool {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
 	return len(srv.sockets) >= 2*srv.opts.MaxSessions
