@@ -20,7 +20,7 @@
  * @property {Promise<void>} ready resolves when the server has confirmed
  */
 import { BayeuxError, SessionLost, refusal } from "./bayeux-errors.js";
-import { Pacing, watchSleep } from "./pacing.js";
+import { Pacing, startPause, watchSleep } from "./pacing.js";
 import { Channel } from "./subscriptions.js";
 import { TransportError, openPolling, openSocket } from "./transport.js";
 
@@ -65,7 +65,6 @@ export class BayeuxClient extends EventTarget {
 	#runs = 0;
 	#lastId = 0;
 	#clientId = "";
-	/** @type {Pacing} */
 	#pacing;
 	/** @type {Transport | null} */
 	#transport = null;
@@ -87,6 +86,8 @@ export class BayeuxClient extends EventTarget {
 	#channels = new Map();
 	#socketFailures = 0;
 	#socketRetryAt = 0;
+	/** @type {number | null} number of the last batch that came with a connect */
+	#ack = null;
 	#lastHeard = 0;
 	#connectedAt = 0;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -185,8 +186,8 @@ export class BayeuxClient extends EventTarget {
 	}
 
 	/**
-	 * Publishes and waits for the acknowledgement. While there is no connection
-	 * the message waits for one.
+	 * Publishes, as soon as there is a connection, and waits for the
+	 * acknowledgement.
 	 *
 	 * @param {string} channel
 	 * @param {any} data
@@ -235,7 +236,10 @@ export class BayeuxClient extends EventTarget {
 				break;
 			}
 			this.#setState("offline");
-			await this.#pause(end.delay ?? this.#pacing.backoff(end.spread));
+			const pause = startPause(end.delay ?? this.#pacing.backoff(end.spread));
+			this.#hurry = pause.end;
+			await pause.over;
+			this.#hurry = null;
 		}
 	}
 
@@ -338,7 +342,9 @@ export class BayeuxClient extends EventTarget {
 				version: "1.0",
 				minimumVersion: "1.0",
 				supportedConnectionTypes: transport.type === "websocket" ? ["websocket", "long-polling"] : ["long-polling"],
-				ext: { replay: true },
+				// Over HTTP the answers to two requests can overtake each other;
+				// with ack all data comes with connects, and so in order.
+				ext: transport.type === "websocket" ? { replay: true } : { replay: true, ack: true },
 				...(await this.#options.credentials()),
 			});
 		} catch (error) {
@@ -355,6 +361,7 @@ export class BayeuxClient extends EventTarget {
 		if (transport.type === "websocket") this.#socketFailures = 0;
 		this.#pacing.reconnect = "retry";
 		this.#clientId = String(reply.clientId);
+		this.#ack = reply.ext?.ack ? 0 : null;
 	}
 
 	async #stayConnected() {
@@ -363,7 +370,10 @@ export class BayeuxClient extends EventTarget {
 			const woken = new Promise((resolve) => {
 				this.#probe = () => resolve(null);
 			});
-			const message = { channel: "/meta/connect", connectionType: this.#transport?.type, ...(probe ? { advice: { timeout: 0 } } : {}) };
+			/** @type {Message} */
+			const message = { channel: "/meta/connect", connectionType: this.#transport?.type };
+			if (probe) message.advice = { timeout: 0 };
+			if (this.#ack !== null) message.ext = { ack: this.#ack };
 			const timeout = probe ? Math.min(wakeProbeTimeout, this.#options.timeout) : this.#pacing.timeout + this.#options.timeout;
 			const reply = await Promise.race([this.#request(message, timeout), woken]);
 			if (reply === null) {
@@ -372,6 +382,7 @@ export class BayeuxClient extends EventTarget {
 			}
 			probe = false;
 			if (reply.successful) {
+				if (Number.isInteger(reply.ext?.ack)) this.#ack = reply.ext.ack;
 				if (this.#pacing.reconnect === "none") throw new SessionLost("the server ended the session", { stop: true });
 				if (this.#pacing.interval > 0) await new Promise((resolve) => setTimeout(resolve, this.#pacing.interval));
 				continue;
@@ -578,18 +589,6 @@ export class BayeuxClient extends EventTarget {
 			clearTimeout(request.timer);
 			request.reject(error);
 		}
-	}
-
-	/** @param {number} ms */
-	async #pause(ms) {
-		await new Promise((resolve) => {
-			const timer = setTimeout(resolve, ms);
-			this.#hurry = () => {
-				clearTimeout(timer);
-				resolve(undefined);
-			};
-		});
-		this.#hurry = null;
 	}
 
 	/** @param {ConnectionState} state */

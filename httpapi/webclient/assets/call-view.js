@@ -27,7 +27,7 @@ export class CallView extends BaseElement {
 	#hangUp = element("button", { type: "button", class: "danger" });
 	#link = element("a", { target: "_blank", rel: "noopener noreferrer", hidden: true });
 	#controls = element("div", { class: "controls" }, this.#link, this.#sound, this.#mute, this.#camera, this.#hangUp);
-	#section = element("section");
+	#section = element("section", { tabindex: "-1" });
 	/** @type {Map<string, Party>} by client id */
 	#parties = new Map();
 	/** @type {ReturnType<typeof setInterval> | undefined} */
@@ -42,7 +42,6 @@ export class CallView extends BaseElement {
 			this.#notice,
 			this.#controls,
 		);
-		this.#section.hidden = true;
 		this.root.append(this.#section);
 		this.#enlarge.addEventListener("click", () => {
 			this.#enlarge.setAttribute("aria-pressed", String(this.toggleAttribute("enlarged")));
@@ -57,11 +56,27 @@ export class CallView extends BaseElement {
 		});
 	}
 
+	/**
+	 * Without a call the view has no size but stays there, because screen
+	 * readers speak only what changes in a live region that they know.
+	 */
 	detached() {
 		clearInterval(this.#clock);
 		this.#clock = undefined;
 		this.#clearStage();
-		this.hidden = this.#section.hidden = true;
+		this.toggleAttribute("idle", true);
+		this.#section.removeAttribute("aria-label");
+		for (const text of [this.#title, this.#status]) setText(text, "");
+		for (const part of [this.#title, this.#time, this.#enlarge, this.#stage, this.#notice, this.#controls]) part.hidden = true;
+	}
+
+	#appear() {
+		this.#title.hidden = false;
+		// Whoever accepted by keyboard goes on here; nobody else's focus moves.
+		requestAnimationFrame(() => {
+			const { activeElement } = document;
+			if (!this.#title.hidden && (activeElement === null || activeElement === document.body)) this.#section.focus({ preventScroll: true });
+		});
 	}
 
 	/** @param {(session: import("./types.js").MediaSession) => void} run */
@@ -73,11 +88,12 @@ export class CallView extends BaseElement {
 	/** @param {import("./base-element.js").App} app */
 	render({ wc, calls }) {
 		const { current } = calls;
-		this.hidden = this.#section.hidden = current === null;
 		if (!current) {
 			this.detached();
 			return;
 		}
+		this.removeAttribute("idle");
+		if (this.#title.hidden) this.#appear();
 		const over = current.phase === "ended";
 		this.#section.setAttribute("aria-label", this.text("call.region", { name: current.title }));
 		setText(this.#title, current.title);

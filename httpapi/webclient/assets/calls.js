@@ -12,7 +12,7 @@
  * @typedef {import("./types.js").Call} Call
  * @typedef {import("./current-call.js").Current} Current
  */
-import { HungUp, newCurrent, titleOf } from "./current-call.js";
+import { HungUp, nameParticipants, newCurrent, titleOf } from "./current-call.js";
 import { GroupCalls, contextOf } from "./group-calls.js";
 import { IncomingCalls } from "./incoming.js";
 import { toCallError } from "./rest.js";
@@ -371,10 +371,7 @@ class CallController extends EventTarget {
 		current.seat = call.seat ?? "";
 		current.epoch = call.epoch ?? 0;
 		current.url = current.session ? "" : (call.grant?.url ?? current.provider?.getCallUrl?.(current.callId) ?? "");
-		for (const { id, title, avatarLink } of call.participants) {
-			current.names.set(id, title || id);
-			current.pictures.set(id, avatarLink ?? "");
-		}
+		nameParticipants(current, call);
 		const me = this.#wc.getUser().id;
 		const others = call.participants.some((p) => p.id !== me && p.state === "joined");
 		if (others) this.#activate(current);
@@ -475,6 +472,7 @@ class CallController extends EventTarget {
 					if (clientId !== this.#wc.clientId) this.#incoming.remove(callId);
 				} else if (current && part && current.seat) {
 					this.#activate(current);
+					if (!current.names.has(part.id)) this.#learnNames(current);
 					if (current.group) this.#flash(current, "status.joined", part.id);
 				}
 				break;
@@ -528,6 +526,20 @@ class CallController extends EventTarget {
 			if (call?.state !== "started") this.#end(current, call?.reason || "expired");
 			else await this.#attempt(current, () => this.#takeSeat(current));
 		}
+	}
+
+	/**
+	 * Somebody came who was no participant when this device joined.
+	 *
+	 * @param {Current} current
+	 */
+	#learnNames(current) {
+		this.#find(current.callId)
+			.then((call) => {
+				if (call) nameParticipants(current, call);
+				this.#changed();
+			})
+			.catch((error) => this.#log.warn("The call could not be read", error));
 	}
 
 	/** Events were missed: reads everything that is shown. */

@@ -61,3 +61,16 @@ export function titleOf(call, me) {
 	const other = call.participants.find((p) => p.id !== me);
 	return other?.title || other?.id || call.title || "";
 }
+
+/**
+ * Learns names and pictures from a call.
+ *
+ * @param {CurrentCall} current
+ * @param {Call} call
+ */
+export function nameParticipants(current, call) {
+	for (const { id, title, avatarLink } of call.participants) {
+		current.names.set(id, title || id);
+		current.pictures.set(id, avatarLink ?? "");
+	}
+}

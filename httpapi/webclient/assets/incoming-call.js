@@ -11,8 +11,8 @@ import { incomingStyles } from "./styles.js";
 export class IncomingCallCards extends BaseElement {
 	/** @type {Map<string, HTMLElement>} by call id */
 	#cards = new Map();
-	#announcement = element("div", { class: "hushed", role: "status", "aria-live": "assertive" });
-	#list = element("div");
+	#announcement = element("div", { class: "hushed", role: "alert" });
+	#list = element("div", { class: "list" });
 	#tone = new RingTone();
 
 	constructor() {
@@ -30,7 +30,6 @@ export class IncomingCallCards extends BaseElement {
 		const fresh = rings.filter((r) => !this.#cards.has(r.callId));
 		for (const ring of fresh) this.#cards.set(ring.callId, this.#card(ring));
 		arrange(this.#list, [...this.#cards.values()]);
-		this.hidden = rings.length === 0;
 
 		const busy = calls.current !== null && calls.current.phase !== "ended";
 		if (rings.some((r) => r.sounding) && !busy) this.#tone.start();
@@ -47,7 +46,7 @@ export class IncomingCallCards extends BaseElement {
 		this.#tone.stop();
 		this.#cards.clear();
 		this.#list.replaceChildren();
-		this.hidden = true;
+		this.#announcement.textContent = "";
 	}
 
 	/** @param {import("./types.js").IncomingCall} ring */

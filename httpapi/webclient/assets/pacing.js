@@ -46,6 +46,25 @@ export class Pacing {
 	}
 }
 
+/**
+ * A pause that can be cut short.
+ *
+ * @param {number} ms
+ * @returns {{over: Promise<void>, end: () => void}}
+ */
+export function startPause(ms) {
+	let end = () => {};
+	/** @type {Promise<void>} */
+	const over = new Promise((resolve) => {
+		const timer = setTimeout(resolve, ms);
+		end = () => {
+			clearTimeout(timer);
+			resolve();
+		};
+	});
+	return { over, end };
+}
+
 const watchEvery = 5000;
 const lateBy = 15_000;
 

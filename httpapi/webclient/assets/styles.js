@@ -82,8 +82,9 @@ export const incomingStyles = [
 	sheet(`
 	:host {
 		position: fixed; inset-block-start: 16px; inset-inline-end: 16px; z-index: var(--wc-z-index, 2147483000);
-		display: grid; gap: 12px; inline-size: min(360px, calc(100vw - 32px));
+		inline-size: min(360px, calc(100vw - 32px));
 	}
+	.list { display: grid; gap: 12px; }
 	.card {
 		display: grid; grid-template-columns: auto 1fr; gap: 4px 14px; align-items: center; padding: 18px;
 		border: 1px solid var(--_border); border-radius: var(--_radius);
@@ -111,6 +112,7 @@ export const viewStyles = [
 		inline-size: min(480px, calc(100vw - 32px)); max-block-size: calc(100dvh - 32px);
 	}
 	:host([enlarged]) { inset: 0; inline-size: auto; max-block-size: none; }
+	:host([idle]) { inline-size: 0; block-size: 0; overflow: hidden; }
 	section {
 		display: flex; flex-direction: column; overflow: hidden; max-block-size: inherit; block-size: 100%;
 		border: 1px solid var(--_border); border-radius: var(--_radius);
@@ -149,13 +151,13 @@ export const viewStyles = [
 	.notice button { background: var(--_surface); border-color: var(--_border); white-space: nowrap; }
 	.controls { display: flex; justify-content: center; gap: 12px; padding: 12px; }
 	.controls a { align-self: center; color: var(--_accent); font-weight: 600; }
-	.controls button { min-inline-size: 92px; }
+	.controls button { min-inline-size: 92px; white-space: nowrap; }
 	.controls button[data-off] { background: var(--_text); color: var(--_surface); }
 	.corner { min-inline-size: 40px; padding: 0; }
 	@media (max-width: 480px) {
 		:host { inset-inline: 8px; inset-block-end: 8px; inline-size: auto; }
 		.controls { gap: 8px; }
-		.controls button { min-inline-size: 0; }
+		.controls button { min-inline-size: 0; padding-inline: .8em; font-size: .92rem; }
 	}
 `),
 ];

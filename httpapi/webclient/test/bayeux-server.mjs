@@ -17,7 +17,9 @@ export class BayeuxTestServer {
 	/** Refuses handshakes. */
 	denied = false;
 	/** Tells a subscriber at which position it begins. */
-	tellsStart = false;
+	tellsStart = true;
+	/** Has the acknowledgement extension: data comes with connects only. */
+	knowsAck = true;
 	/** Oldest position that can still be replayed after. */
 	oldest = 0;
 	/** Channels that may not be subscribed to. */
@@ -27,6 +29,7 @@ export class BayeuxTestServer {
 	calls = [];
 	published = [];
 	goodbyes = 0;
+	acks = [];
 	/** Called with each remote call; what it returns or throws is the answer. */
 	onCall = (target, data) => ({ target, ...data });
 
@@ -35,8 +38,15 @@ export class BayeuxTestServer {
 	#lastSession = 0;
 	#http = createServer((request, response) => this.#post(request, response));
 	#ws = new WebSocketServer({ noServer: true });
+	#connections = new Set();
+	#stopping = false;
 
 	async start() {
+		this.#http.on("connection", (socket) => {
+			if (this.#stopping) socket.destroy();
+			this.#connections.add(socket);
+			socket.on("close", () => this.#connections.delete(socket));
+		});
 		this.#http.on("upgrade", (request, socket, head) => {
 			if (!this.sockets) {
 				socket.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
@@ -53,16 +63,16 @@ export class BayeuxTestServer {
 	}
 
 	async stop() {
+		this.#stopping = true;
+		const closed = new Promise((resolve) => this.#http.close(resolve));
 		this.cut();
-		this.#http.closeAllConnections();
-		await new Promise((resolve) => this.#http.close(resolve));
+		await closed;
 	}
 
 	/** Breaks all sockets and held requests. */
 	cut() {
-		for (const ws of this.#ws.clients) ws.terminate();
 		for (const session of this.#sessions.values()) session.wake?.(false);
-		this.#http.closeAllConnections();
+		for (const socket of this.#connections) socket.destroy();
 	}
 
 	forgetSessions() {
@@ -118,12 +128,15 @@ export class BayeuxTestServer {
 			}
 			const replies = [];
 			let session;
+			let connect = false;
 			for (const message of JSON.parse(text)) {
 				session = this.#sessions.get(message.clientId) ?? session;
+				connect ||= message.channel === "/meta/connect";
 				replies.push(...(await this.#handle(message, null)));
 			}
+			const queued = session && (connect || !session.ack) ? session.queue.splice(0) : [];
 			response.setHeader("Content-Type", "application/json");
-			response.end(JSON.stringify([...(session?.queue.splice(0) ?? []), ...replies]));
+			response.end(JSON.stringify([...queued, ...replies]));
 		});
 	}
 
@@ -134,8 +147,9 @@ export class BayeuxTestServer {
 			this.handshakes.push(message);
 			if (this.denied) return [{ ...reply, successful: false, error: "403::handshake_denied", advice: { reconnect: "none" } }];
 			const clientId = `s${++this.#lastSession}`;
-			this.#sessions.set(clientId, { queue: [], channels: new Set(), ws, first: true });
-			return [{ ...reply, clientId, version: "1.0", supportedConnectionTypes: ["websocket", "long-polling"], advice: { reconnect: "retry", interval: 0, timeout: this.hold } }];
+			const ack = this.knowsAck && message.ext?.ack === true;
+			this.#sessions.set(clientId, { queue: [], channels: new Set(), ws, first: true, ack, batch: 0 });
+			return [{ ...reply, ...(ack ? { ext: { ack: true } } : {}), clientId, version: "1.0", supportedConnectionTypes: ["websocket", "long-polling"], advice: { reconnect: "retry", interval: 0, timeout: this.hold } }];
 		}
 		const session = this.#sessions.get(message.clientId);
 		if (!session) return [{ ...reply, successful: false, error: "402::session_unknown", advice: { reconnect: "handshake", interval: 0 } }];
@@ -183,7 +197,8 @@ export class BayeuxTestServer {
 			session.wake = undefined;
 		}
 		if (!this.#sessions.has(message.clientId)) return [{ ...reply, successful: false, error: "402::session_unknown", advice: { reconnect: "handshake" } }];
-		return [reply];
+		this.acks.push(message.ext?.ack);
+		return [session.ack ? { ...reply, ext: { ack: ++session.batch } } : reply];
 	}
 
 	#subscribe(session, message, reply) {

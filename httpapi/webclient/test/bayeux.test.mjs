@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { test } from "node:test";
+import { test as plainTest } from "node:test";
 import { WebSocket } from "ws";
 import { BayeuxClient, BayeuxError } from "../assets/bayeux.js";
 import { BayeuxTestServer } from "./bayeux-server.mjs";
 
-const quick = { timeout: 400, minBackoff: 5, maxBackoff: 20, socketRetry: 60 };
+const test = (name, run) => plainTest(name, { timeout: 60_000 }, run);
+const quick = { timeout: 2000, minBackoff: 5, maxBackoff: 20, socketRetry: 60 };
 
 /** Runs with a server and a maker of clients, and cleans up. */
 async function withServer(options, run) {
@@ -266,6 +267,33 @@ test("falls back to long-polling where sockets open but carry nothing", () =>
 		server.mute = true;
 		const client = connect({ socketRetry: 60_000 });
 		assert.equal((await client.call("/x", { n: 1 }, { timeout: 5000 })).n, 1);
+	}));
+
+test("over HTTP data comes in order, with connects only", () =>
+	withServer({ WebSocket: null }, async (server, connect) => {
+		const client = connect();
+		const seen = collector();
+		await client.subscribe("/a", seen.listener).ready;
+		assert.equal(server.handshakes[0].ext.ack, true);
+		for (let n = 1; n <= 200; n++) {
+			server.emit("/a", { n });
+			if (n % 5 === 0) client.call("/x", {}).catch(() => {}); // still under way at the end
+			if (n % 7 === 0) await new Promise(setImmediate);
+		}
+		await seen.until(200);
+		assert.deepEqual(seen.got, Array.from({ length: 200 }, (_, i) => i + 1));
+		const numbers = server.acks.filter((ack) => ack !== undefined);
+		assert.deepEqual(numbers, [...numbers.keys()], "each batch is acknowledged");
+	}));
+
+test("a server without acknowledgements will do", () =>
+	withServer({ WebSocket: null }, async (server, connect) => {
+		server.knowsAck = false;
+		const seen = collector();
+		await connect().subscribe("/a", seen.listener).ready;
+		server.emit("/a", { n: 1 });
+		await seen.until(1);
+		assert.ok(server.acks.every((ack) => ack === undefined));
 	}));
 
 test("a socket that went dead unseen is found out when woken", () =>

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, mock, test } from "node:test";
+import { after, afterEach, before, mock, test as plainTest } from "node:test";
 import { Portal } from "./portal.mjs";
 
 for (const level of ["debug", "info", "warn", "error"]) mock.method(console, level, () => {});
+
+const test = (name, run) => plainTest(name, { timeout: 60_000 }, run);
 
 /** @type {Portal} */
 let portal;
