@@ -36,6 +36,7 @@ type Conn struct {
 	mu     sync.Mutex // guards writing
 	goodby bool       // a close frame was sent: nothing may follow it
 	failed error      // why writing is no longer possible
+	owed   []byte     // what TryWriteFrames could not write
 }
 
 // drainBytes is how much may arrive between our close frame and the other
@@ -192,23 +193,25 @@ func (c *Conn) conclude(err error) error {
 // refuse tells the other end which rule it broke, and lets it read that before
 // the connection goes.
 func (c *Conn) refuse(fault *CloseError) {
-	if c.sendClose(fault.Code, fault.Reason) != nil {
-		return
-	}
-	// Closing a socket that has unread bytes makes the kernel take back what
-	// was sent. Therefore end our half only, and read the other until it ends.
-	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
-		if half.CloseWrite() != nil {
-			return
-		}
-	}
 	c.closing.Store(true)
 	c.expectEnd()
+	// The other end may not read before it has sent all that it wants to.
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	telling.Go(func() {
+		half, ok := c.net.(interface{ CloseWrite() error })
+		if c.sendClose(fault.Code, fault.Reason) != nil || ok && half.CloseWrite() != nil {
+			c.Abort()
+		}
+	})
+	// Closing a socket that has unread bytes makes the kernel take back what
+	// was sent. Therefore this end closes its half only, and reads the other
+	// until it ends.
 	r := &c.reader
 	r.message = nil
 	for {
 		r.from, r.to = 0, 0
-		if err := c.fill(); err != nil {
+		if c.fill() != nil {
 			return
 		}
 	}

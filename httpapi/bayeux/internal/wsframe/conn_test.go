@@ -69,6 +69,85 @@ func TestWriteFrames(t *testing.T) {
 	}
 }
 
+// TestTryWriteFrames fills the kernel's buffers without ever waiting, and checks
+// that nothing is lost or doubled.
+func TestTryWriteFrames(t *testing.T) {
+	t.Parallel()
+	const size = 30_000
+	filled := make(chan int, 1)
+	s := startServer(t, nil, false, func(c *wsframe.Conn) {
+		one := wsframe.AppendText(nil, []byte(strings.Repeat("x", size)))
+		two := wsframe.AppendText(nil, []byte("y"))
+		n, done := 0, true
+		for done {
+			var err error
+			if done, err = c.TryWriteFrames(one, two); err != nil {
+				t.Errorf("try: %v", err)
+			}
+			n++
+		}
+		if done, err := c.TryWriteFrames(two); done || !errors.Is(err, wsframe.ErrWouldWait) {
+			t.Errorf("try again: %v, %v", done, err)
+		}
+		filled <- n
+		if err := c.Flush(); err != nil {
+			t.Errorf("flush: %v", err)
+		}
+		if err := c.Flush(); err != nil {
+			t.Errorf("flush again: %v", err)
+		}
+		if _, err := c.TryWriteFrames(two, one, one, two); err != nil {
+			t.Errorf("try after flush: %v", err)
+		}
+		if err := c.WriteFrames(two); err != nil {
+			t.Errorf("write: %v", err)
+		}
+		if err := readOn(c); closeCode(err) != wsframe.CodeNormal {
+			t.Errorf("ended with %v", err)
+		}
+		if _, err := c.TryWriteFrames(two); !errors.Is(err, wsframe.ErrClosed) {
+			t.Errorf("try after the end: %v", err)
+		}
+	})
+	p := s.dial(t)
+	n := <-filled
+	var got strings.Builder
+	for range 2*n + 5 {
+		f, err := p.hear()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch len(f) {
+		case len("text:y"):
+			got.WriteByte('y')
+		case len("text:") + size:
+			got.WriteByte('x')
+		}
+	}
+	if got.String() != strings.Repeat("xy", n)+"yxxyy" {
+		t.Errorf("heard %s", got.String())
+	}
+	p.say(t, goodbye(1000, ""))
+	p.hearAll(t)
+}
+
+// TestTryWriteImpossible checks connections that are not plain sockets.
+func TestTryWriteImpossible(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, nil, true, func(c *wsframe.Conn) {
+		if done, err := c.TryWriteFrames(wsframe.AppendText(nil, nil)); done || !errors.Is(err, wsframe.ErrWouldWait) {
+			t.Errorf("try: %v, %v", done, err)
+		}
+		if err := c.Flush(); err != nil {
+			t.Errorf("flush: %v", err)
+		}
+		c.Abort()
+	})
+	if got := s.dial(t).hearAll(t); got != "" {
+		t.Errorf("heard %q", got)
+	}
+}
+
 // TestConcurrentWriters checks that frames of many writers, pings and the
 // answers to pings do not mix.
 func TestConcurrentWriters(t *testing.T) {

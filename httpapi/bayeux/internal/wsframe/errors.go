@@ -24,6 +24,10 @@ var (
 	// connection is as it was.
 	ErrWake = errors.New("wake-up time has come")
 
+	// ErrWouldWait says that nothing was written, because that would have taken
+	// time.
+	ErrWouldWait = errors.New("writing would have to wait")
+
 	// ErrClosed says that this end has closed or dropped the connection.
 	ErrClosed = errors.New("connection is closed")
 )

@@ -281,6 +281,27 @@ func TestControlsRecover(t *testing.T) {
 	})
 }
 
+// TestBreachOfWriter checks that a client that reads only after it has sent all
+// learns what it did wrong, although nothing is kept on the way.
+func TestBreachOfWriter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn, p := connect(t, nil)
+		var client sync.WaitGroup
+		client.Go(func() {
+			p.say(t, text(strings.Repeat("x", 100_000)))
+			if f, err := p.hear(); f != "close:1009" {
+				t.Errorf("heard %q, %v", f, err)
+			}
+			p.Close()
+		})
+		if err := readOn(conn); closeCode(err) != wsframe.CodeTooBig {
+			t.Errorf("ended with %v", err)
+		}
+		client.Wait()
+	})
+}
+
 // TestCloseTimeouts checks how long closing takes at most, with a client that
 // reads and one that does not.
 func TestCloseTimeouts(t *testing.T) {

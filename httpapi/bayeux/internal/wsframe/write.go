@@ -1,6 +1,7 @@
 package wsframe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -21,26 +22,74 @@ func (c *Conn) WriteFrames(frames ...[]byte) error {
 	if c.goodby {
 		return ErrClosed
 	}
-	switch len(frames) {
-	case 0:
-		return nil
-	case 1:
-		return c.writeLocked(frames[0])
+	size := 0
+	for _, f := range frames {
+		size += len(f)
+	}
+	if len(frames) > 1 && size > gatherBytes {
+		return c.writeListLocked(frames)
+	}
+	all, room := c.up.gathered(frames)
+	defer c.up.giveGather(room)
+	return c.writeLocked(all)
+}
+
+// TryWriteFrames is WriteFrames without waiting. It reports false if the kernel
+// could not take everything at once. Then it keeps the rest, and [Conn.Flush]
+// must be called, which waits; what others write meanwhile comes after it.
+//
+// The error is [ErrWouldWait] if nothing was written, because the connection is
+// not a plain socket or somebody else is writing.
+func (c *Conn) TryWriteFrames(frames ...[]byte) (bool, error) {
+	if !c.direct.usable() || !c.mu.TryLock() {
+		return false, ErrWouldWait
+	}
+	defer c.mu.Unlock()
+	switch {
+	case c.goodby:
+		return false, ErrClosed
+	case c.failed != nil:
+		return false, c.failed
+	case len(c.owed) > 0:
+		return false, ErrWouldWait
+	}
+	all, room := c.up.gathered(frames)
+	defer c.up.giveGather(room)
+	n, err := c.direct.write(all)
+	if err != nil {
+		return false, c.failLocked(err)
+	}
+	c.owed = bytes.Clone(all[n:])
+	return n == len(all), nil
+}
+
+// gathered returns the frames in one piece, perhaps in memory that is to be
+// given back.
+func (u *Upgrader) gathered(frames [][]byte) (all []byte, room *[gatherBytes]byte) {
+	if len(frames) == 1 {
+		return frames[0], nil
 	}
 	size := 0
 	for _, f := range frames {
 		size += len(f)
 	}
-	if size > gatherBytes {
-		return c.writeListLocked(frames)
+	if size <= gatherBytes {
+		room = u.takeGather()
+		all = room[:0]
+	} else {
+		all = make([]byte, 0, size)
 	}
-	b := c.up.takeGather()
-	defer c.up.gather.Put(b)
-	all := b[:0]
 	for _, f := range frames {
 		all = append(all, f...)
 	}
-	return c.writeLocked(all)
+	return all, room
+}
+
+// Flush writes what TryWriteFrames has left, and fails as WriteFrames does.
+func (c *Conn) Flush() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writeLocked(nil)
 }
 
 // Ping asks the other end for a sign of life, which LastHeard then shows. It
@@ -70,8 +119,8 @@ func (c *Conn) sendClose(code int, reason string) error {
 }
 
 func (c *Conn) writeLocked(b []byte) error {
-	if c.failed != nil {
-		return c.failed
+	if err := c.readyLocked(); err != nil || len(b) == 0 {
+		return err
 	}
 	if c.direct.usable() {
 		// Most of the time the kernel takes everything, and a deadline would
@@ -91,12 +140,25 @@ func (c *Conn) writeLocked(b []byte) error {
 }
 
 func (c *Conn) writeListLocked(frames [][]byte) error {
-	if c.failed != nil {
-		return c.failed
+	if err := c.readyLocked(); err != nil {
+		return err
 	}
 	list := net.Buffers(slices.Clone(frames))
 	return c.slowLocked(func() error {
 		_, err := list.WriteTo(c.net)
+		return err
+	})
+}
+
+// readyLocked pays what is owed.
+func (c *Conn) readyLocked() error {
+	if c.failed != nil || len(c.owed) == 0 {
+		return c.failed
+	}
+	b := c.owed
+	c.owed = nil
+	return c.slowLocked(func() error {
+		_, err := c.net.Write(b)
 		return err
 	})
 }

@@ -139,3 +139,9 @@ func (u *Upgrader) takeGather() *[gatherBytes]byte {
 	}
 	return new([gatherBytes]byte)
 }
+
+func (u *Upgrader) giveGather(b *[gatherBytes]byte) {
+	if b != nil {
+		u.gather.Put(b)
+	}
+}
