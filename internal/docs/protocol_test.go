@@ -52,6 +52,16 @@ func TestProtocolIsComplete(t *testing.T) {
 		mentioned("reason", name)
 	}
 
+	for _, name := range words(t, "event.go", `Reason[A-Z]\w+ +Reason += "([a-z_]+)"`) {
+		mentioned("reason of a stop", name)
+	}
+	for _, name := range words(t, "event.go", `Cause[A-Z]\w+ +Cause += "([a-z_]+)"`) {
+		mentioned("cause", name)
+	}
+	for _, name := range words(t, "call.go", `Ring[A-Z]\w+ +RingState += "([a-z_]+)"`) {
+		mentioned("state of a ring", name)
+	}
+
 	text, err := os.ReadFile(filepath.Join(root, "httpapi/openapi.json"))
 	if err != nil {
 		t.Fatal(err)
