@@ -309,7 +309,7 @@ func (s *Session) SetPingEvery(d time.Duration) {
 	k := s.socket
 	s.mu.Unlock()
 	if k != nil {
-		k.again(k.pinger, s.pingEvery())
+		k.pingIn(s.pingEvery())
 	}
 }
 

@@ -204,10 +204,11 @@ func TestReauthentication(t *testing.T) {
 		c := s.connected(t, transport)
 		if transport == "websocket" {
 			c.(*socketClient).write(t, say(c, `{"id":"1","channel":"/meta/connect"}`))
+			closed := inBackground(func() int { return c.(*socketClient).closeCode(t) })
 			time.Sleep(25 * time.Second)
 			verdict.Store("out")
 			start := time.Now()
-			if code := c.(*socketClient).closeCode(t); code != 4401 {
+			if code := <-closed; code != 4401 {
 				t.Errorf("closed with %d", code)
 			}
 			if d := time.Since(start); d > 10*time.Second {

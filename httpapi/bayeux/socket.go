@@ -32,6 +32,7 @@ type socket struct {
 	reason   string
 	unbound  time.Time // since when there is no session
 	pinger   *time.Timer
+	nextPing time.Time
 	reviewer *time.Timer
 }
 
@@ -74,7 +75,8 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		k.leave(closeGoingAway, "Server shutdown")
 	}
 	k.mu.Lock()
-	k.pinger = time.AfterFunc(srv.opts.PingEvery, k.ping)
+	k.nextPing = time.Now().Add(srv.opts.PingEvery)
+	k.pinger = time.AfterFunc(min(srv.opts.PingEvery, srv.opts.MaxInterval+time.Second), k.ping)
 	if srv.opts.Reauthenticate != nil {
 		k.reviewer = time.AfterFunc(srv.opts.ReauthenticateEvery, k.review)
 	}
@@ -460,10 +462,14 @@ func (k *socket) ping() {
 	k.srv.tasks.begin()
 	defer k.srv.tasks.end()
 	k.mu.Lock()
-	s, idle := k.session, time.Since(k.unbound)
+	s, idle, wait := k.session, time.Since(k.unbound), time.Until(k.nextPing)
 	k.mu.Unlock()
-	if s == nil && idle > k.srv.opts.MaxInterval {
+	if s == nil && idle >= k.srv.opts.MaxInterval {
 		k.leave(closeNormal, "No session")
+	}
+	if wait > 0 {
+		k.pingIn(wait)
+		return
 	}
 	if err := k.conn.ping(k.srv.opts.PingTimeout); err != nil {
 		k.conn.abort()
@@ -473,9 +479,19 @@ func (k *socket) ping() {
 		s.seen.Store(time.Now().UnixNano())
 	}
 	if s != nil {
-		k.again(k.pinger, s.pingEvery())
+		k.pingIn(s.pingEvery())
 	} else {
-		k.again(k.pinger, k.srv.opts.PingEvery)
+		k.pingIn(k.srv.opts.PingEvery)
+	}
+}
+
+// pingIn sets the time of the next ping.
+func (k *socket) pingIn(d time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.nextPing = time.Now().Add(d)
+	if !k.closed {
+		k.pinger.Reset(d)
 	}
 }
 
@@ -488,13 +504,9 @@ func (k *socket) review() {
 			s.endNow(ReasonUnauthorized)
 		}
 	}
-	k.again(k.reviewer, k.srv.opts.ReauthenticateEvery)
-}
-
-func (k *socket) again(t *time.Timer, d time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.closed {
-		t.Reset(d)
+		k.reviewer.Reset(k.srv.opts.ReauthenticateEvery)
 	}
 }

@@ -568,7 +568,7 @@ func TestThreatsFromTheConnection(t *testing.T) {
 	threat(t, "T29 silent socket", nil, func(t *testing.T, s *site, transport string) {
 		start := time.Now()
 		_, reader, _ := rawSocket(t, s)
-		if code := rawClose(reader); code != 1000 || time.Since(start) > 40*time.Second {
+		if code := rawClose(reader); code != 1000 || time.Since(start) > 12*time.Second {
 			t.Errorf("closed with %d after %v", code, time.Since(start))
 		}
 	}, "websocket")
