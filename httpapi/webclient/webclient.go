@@ -50,6 +50,7 @@ import (
 //go:embed assets/rest.js
 //go:embed assets/resume.js
 //go:embed assets/ring.js
+//go:embed assets/starting.js
 //go:embed assets/styles.js
 //go:embed assets/subscriptions.js
 //go:embed assets/transport.js

@@ -154,7 +154,8 @@ export class MeshSession extends EventTarget {
 				if (known && data.session === known.remoteSession) known.addCandidates(data.candidates);
 				break;
 			case "bye":
-				if (known) known.party.state = "reconnecting";
+				if (data.final) this.dropParty(userId, clientId);
+				else if (known) known.party.state = "reconnecting";
 				break;
 			default:
 		}
@@ -183,6 +184,7 @@ export class MeshSession extends EventTarget {
 
 	close() {
 		if (this.#closed) return;
+		if (this.#started) this.#send({ kind: "bye", final: true });
 		this.#closed = true;
 		this.#started = false;
 		this.#page.abort();

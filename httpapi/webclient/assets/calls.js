@@ -12,17 +12,18 @@
  * @typedef {import("./types.js").Call} Call
  * @typedef {import("./current-call.js").Current} Current
  */
-import { HungUp, nameParticipants, newCurrent, titleOf } from "./current-call.js";
+import { HungUp, answer, nameParticipants, newCurrent, titleOf } from "./current-call.js";
 import { GroupCalls, contextOf } from "./group-calls.js";
 import { IncomingCalls } from "./incoming.js";
 import { toCallError } from "./rest.js";
 import { rememberCall, takeCall } from "./resume.js";
+import { chooseProvider, findCall, launchCall } from "./starting.js";
 
 /** How long the outcome of a call stays visible, in ms. */
 const outcomeTime = 8000;
 /** How long it is told that somebody joined or left, in ms. */
 const flashTime = 5000;
-const outcomes = new Set(["ended", "declined", "missed", "cancelled", "busy", "replaced", "expired", "gone", "failed"]);
+const outcomes = new Set(["ended", "declined", "missed", "cancelled", "busy", "replaced", "expired", "elsewhere", "gone", "failed"]);
 
 /**
  * Makes the call controller of a page; `open` must be called once the client
@@ -116,16 +117,23 @@ class CallController extends EventTarget {
 			const details = await this.#still(current, context.details());
 			current.title = details.title;
 			const known = details.group ? await this.#still(current, this.#groups.running(details)) : "";
-			const provider = this.#choose(target.provider, context.isGroup);
+			const provider = chooseProvider(this.#wc, target.provider, context.isGroup);
 			const callId = known || (await this.#still(current, Promise.resolve(provider.getCallId?.(context) ?? "")));
 			if (!callId) throw new Error(`${provider.getTitle()} names no call`);
 			current.callId = callId;
 			this.#incoming.remove(callId);
-			let call = await this.#still(current, this.#find(callId));
+			let call = await this.#still(current, findCall(this.#wc, callId));
 			await this.#still(current, this.#prepare(current, call ? await this.#wc.getProvider(call.providerType) : provider));
 			// Asked again: waiting for the camera can take long.
-			call = await this.#still(current, this.#find(callId));
-			if (call?.state !== "started") call = await this.#still(current, this.#launch(current, call, context, details, provider));
+			call = await this.#still(current, findCall(this.#wc, callId));
+			if (call?.state !== "started") {
+				current.status = this.#text("status.calling", { name: current.title });
+				this.#changed();
+				current.launched = true;
+				const launched = await this.#still(current, launchCall(this.#wc, callId, { old: call, details, provider }));
+				current.launched = launched.own;
+				call = launched.call;
+			}
 			current.epoch = call.epoch ?? 0;
 			await this.#enter(current);
 		});
@@ -142,7 +150,7 @@ class CallController extends EventTarget {
 		this.#incoming.remove(callId);
 		if (this.#isLive(callId)) return;
 		if (this.#isBusy()) await this.hangUp();
-		await this.#returnTo(callId, { title: card?.groupTitle || card?.callerName }).catch(() => undefined);
+		await this.#returnTo(callId, { title: card?.groupTitle || card?.callerName, rung: card !== undefined }).catch(() => undefined);
 	}
 
 	/** @param {string} callId */
@@ -196,11 +204,11 @@ class CallController extends EventTarget {
 	 * Joins a call that exists, as callee, as latecomer, or after a reload.
 	 *
 	 * @param {string} callId
-	 * @param {{title?: string, replaces?: string, muted?: boolean, cameraOff?: boolean}} options
+	 * @param {{title?: string, replaces?: string, rung?: boolean, muted?: boolean, cameraOff?: boolean}} options
 	 */
-	async #returnTo(callId, { title = "", replaces = "", muted, cameraOff }) {
+	async #returnTo(callId, { title = "", replaces = "", rung = false, muted, cameraOff }) {
 		if (this.#isBusy()) return;
-		const current = this.#begin({ callId, title, replaces });
+		const current = this.#begin({ callId, title, replaces, rung });
 		await this.#attempt(current, async () => {
 			const call = await this.#still(current, this.#wc.getCall(callId));
 			if (call.state !== "started") {
@@ -262,17 +270,6 @@ class CallController extends EventTarget {
 	}
 
 	/**
-	 * @param {string | undefined} type
-	 * @param {boolean} group
-	 */
-	#choose(type, group) {
-		const fitting = this.#wc.getProviders().filter((p) => !group || p.supportsGroups?.() !== false);
-		const provider = type ? fitting.find((p) => p.getSupportedTypes().includes(type)) : fitting[0];
-		if (!provider) throw new Error(this.#wc.message("webconferencing.notConfigured"));
-		return provider;
-	}
-
-	/**
 	 * Opens the media of this device.
 	 *
 	 * @param {Current} current
@@ -302,43 +299,6 @@ class CallController extends EventTarget {
 	}
 
 	/**
-	 * Creates the call, or starts the group's one again.
-	 *
-	 * @param {Current} current
-	 * @param {Call | null} old
-	 * @param {import("./types.js").ButtonContext} context
-	 * @param {import("./types.js").User | import("./types.js").Group} details
-	 * @param {Provider} provider
-	 */
-	async #launch(current, old, context, details, provider) {
-		current.status = this.#text("status.calling", { name: current.title });
-		this.#changed();
-		const me = this.#wc.getUser().id;
-		let call;
-		current.launched = true;
-		try {
-			if (old && details.group) call = await this.#wc.updateCall(current.callId, "started");
-			else {
-				call = await this.#wc.addCall(current.callId, {
-					owner: details.group ? details.id : me,
-					ownerType: details.type === "guest" || details.type === "participant" ? "user" : details.type,
-					provider: provider.getType(),
-					title: details.title,
-					participants: details.group ? Object.keys(details.members) : [me, details.id],
-					start: true,
-				});
-			}
-		} catch (error) {
-			// Somebody else was quicker: both called at the same time.
-			if (toCallError(error).code !== "CLIENT_ERROR") throw error;
-			call = await this.#find(current.callId);
-			if (call?.state !== "started") throw error;
-			current.launched = false;
-		}
-		return call;
-	}
-
-	/**
 	 * Listens to the others first and joins then, so that no offer is missed.
 	 *
 	 * @param {Current} current
@@ -363,7 +323,12 @@ class CallController extends EventTarget {
 
 	/** @param {Current} current */
 	async #takeSeat(current) {
-		const call = await this.#wc.updateUserCall(current.callId, "joined");
+		const call = current.rung ? await answer(this.#wc, current.callId) : await this.#wc.updateUserCall(current.callId, "joined");
+		current.rung = false;
+		if (!call) {
+			this.#end(current, "elsewhere");
+			throw new HungUp();
+		}
 		if (this.#current !== current || current.phase === "ended") {
 			await this.#wc.updateUserCall(current.callId, "leaved", { seat: call.seat, epoch: call.epoch }).catch(() => undefined);
 			throw new HungUp();
@@ -464,7 +429,7 @@ class CallController extends EventTarget {
 					if (!current && event.actor !== me) void this.#incoming.offer(event);
 				} else {
 					this.#incoming.remove(callId);
-					if (current && !stale) this.#end(current, event.reason || "ended");
+					if (current && !stale) this.#onStopped(current, event.reason || "ended");
 				}
 				break;
 			case "call_joined":
@@ -481,6 +446,9 @@ class CallController extends EventTarget {
 				if (part?.id === me && clientId !== this.#wc.clientId) this.#incoming.remove(callId);
 				if (current && part && !stale) this.#onLeft(current, event, part.id);
 				break;
+			case "call_seat_replaced":
+				if (current && clientId === this.#wc.clientId) this.#end(current, "elsewhere");
+				break;
 			case "call_declined":
 				if (part?.id === me) this.#incoming.remove(callId);
 				break;
@@ -489,6 +457,24 @@ class CallController extends EventTarget {
 				break;
 			default:
 		}
+	}
+
+	/**
+	 * @param {Current} current
+	 * @param {string} reason
+	 */
+	#onStopped(current, reason) {
+		if (reason !== "replaced") {
+			this.#end(current, reason);
+			return;
+		}
+		// Both called at once and the other's call took the place: go there.
+		current.launched = false;
+		this.#attempt(current, async () => {
+			const call = await this.#still(current, findCall(this.#wc, current.callId));
+			if (call?.state !== "started") this.#end(current, reason);
+			else if (current.channel) await this.#takeSeat(current);
+		}).catch(() => undefined);
 	}
 
 	/**
@@ -521,7 +507,7 @@ class CallController extends EventTarget {
 		} catch (error) {
 			if (toCallError(error).code !== "NOT_FOUND_ERROR") throw error;
 			if (this.#current !== current || current.seat !== seat) return;
-			const call = await this.#find(callId);
+			const call = await findCall(this.#wc, callId);
 			if (this.#current !== current || current.seat !== seat) return;
 			if (call?.state !== "started") this.#end(current, call?.reason || "expired");
 			else await this.#attempt(current, () => this.#takeSeat(current));
@@ -534,7 +520,7 @@ class CallController extends EventTarget {
 	 * @param {Current} current
 	 */
 	#learnNames(current) {
-		this.#find(current.callId)
+		findCall(this.#wc, current.callId)
 			.then((call) => {
 				if (call) nameParticipants(current, call);
 				this.#changed();
@@ -548,7 +534,7 @@ class CallController extends EventTarget {
 		this.#groups.recheck();
 		const current = this.#current;
 		if (!current?.seat || current.phase === "ended") return;
-		this.#find(current.callId)
+		findCall(this.#wc, current.callId)
 			.then((call) => {
 				if (this.#current !== current) return;
 				if (call?.state !== "started") this.#end(current, call?.reason || "ended");
@@ -558,19 +544,6 @@ class CallController extends EventTarget {
 	}
 
 	// --- helpers ---
-
-	/**
-	 * @param {string} callId
-	 * @returns {Promise<Call | null>}
-	 */
-	async #find(callId) {
-		try {
-			return await this.#wc.getCall(callId);
-		} catch (error) {
-			if (toCallError(error).code === "NOT_FOUND_ERROR") return null;
-			throw error;
-		}
-	}
 
 	#isBusy() {
 		return this.#current !== null && this.#current.phase !== "ended";

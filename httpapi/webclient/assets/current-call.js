@@ -7,6 +7,8 @@
  * @typedef {import("./types.js").Call} Call
  */
 
+import { toCallError } from "./rest.js";
+
 /**
  * A call under way, with what the page does not need to see.
  *
@@ -17,6 +19,7 @@
  *   channel: {off: () => void} | null,
  *   replaces: string,
  *   launched: boolean,
+ *   rung: boolean,
  * }} Current
  */
 
@@ -46,6 +49,7 @@ export function newCurrent(members) {
 		channel: null,
 		replaces: "",
 		launched: false,
+		rung: false,
 		...members,
 	};
 }
@@ -72,5 +76,24 @@ export function nameParticipants(current, call) {
 	for (const { id, title, avatarLink } of call.participants) {
 		current.names.set(id, title || id);
 		current.pictures.set(id, avatarLink ?? "");
+	}
+}
+
+/**
+ * Joins for a device that has rung, unless another device was quicker.
+ *
+ * @param {import("./types.js").WebConferencing} wc
+ * @param {string} callId
+ * @returns {Promise<Call | null>} null if the call was answered elsewhere
+ */
+export async function answer(wc, callId) {
+	try {
+		return await wc.acceptCall(callId);
+	} catch (error) {
+		const { code, reason } = toCallError(error);
+		if (reason === "answered_elsewhere") return null;
+		// It rings no more, or the server knows no rings: join as anybody does.
+		if (code === "CLIENT_ERROR") return wc.updateUserCall(callId, "joined");
+		throw error;
 	}
 }

@@ -21,6 +21,7 @@ const maxCards = 20;
  * @typedef {object} Ring
  * @property {IncomingCall} card
  * @property {boolean} shown
+ * @property {boolean} silent the user does not want to be disturbed
  * @property {ReturnType<typeof setTimeout>} [timer]
  */
 
@@ -44,7 +45,7 @@ export class IncomingCalls {
 
 	/** @returns {IncomingCall[]} */
 	get list() {
-		return [...this.#rings.values()].filter((r) => r.shown).map((r) => ({ ...r.card, sounding: this.#sound.mine }));
+		return [...this.#rings.values()].filter((r) => r.shown).map((r) => ({ ...r.card, sounding: this.#sound.mine && !r.silent }));
 	}
 
 	/** @param {string} callId */
@@ -93,6 +94,7 @@ export class IncomingCalls {
 		const ring = {
 			card: { callId, callerId: "", callerName: "", avatarLink: null, groupTitle: "", sounding: false },
 			shown: false,
+			silent: false,
 		};
 		this.#rings.set(callId, ring);
 		return ring;
@@ -107,6 +109,8 @@ export class IncomingCalls {
 	#show(ring, event, call, began) {
 		describe(ring.card, event, call);
 		ring.shown = true;
+		ring.silent = event.silent === true;
+		this.#wc.confirmRing(ring.card.callId).catch(() => undefined); // a courtesy only
 		const until = Date.parse(call?.ringUntil ?? "");
 		this.#checkLater(ring.card.callId, ring, Number.isFinite(until) ? until - began : defaultRing);
 		this.#update();
@@ -128,7 +132,7 @@ export class IncomingCalls {
 	}
 
 	#update() {
-		if (this.list.length > 0) this.#sound.begin();
+		if ([...this.#rings.values()].some((r) => r.shown && !r.silent)) this.#sound.begin();
 		else this.#sound.end();
 		this.#changed();
 	}

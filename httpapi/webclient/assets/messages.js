@@ -56,6 +56,7 @@ export const englishMessages = new Map(Object.entries({
 	"webconferencing.ended.busy": "busy",
 	"webconferencing.ended.replaced": "Another call took the place of this one",
 	"webconferencing.ended.expired": "Connection lost",
+	"webconferencing.ended.elsewhere": "Continued on another device",
 	"webconferencing.ended.gone": "This call is over",
 	"webconferencing.ended.failed": "The call could not be started",
 

@@ -105,7 +105,7 @@ export interface Context {
 
 /** An event of a user's channel. */
 export interface UserEvent {
-	eventType: "call_state" | "call_joined" | "call_leaved" | "call_declined" | "call_missed" | "call_updated" | "call_device_leaved" | (string & {});
+	eventType: "call_state" | "call_joined" | "call_leaved" | "call_declined" | "call_missed" | "call_updated" | "call_device_leaved" | "call_seat_replaced" | (string & {});
 	callId: string;
 	providerType?: string;
 	callState?: CallState;
@@ -119,6 +119,9 @@ export interface UserEvent {
 	reason?: StopReason | "";
 	cause?: string;
 	actor?: string;
+	/** With a start: the user is in another call, or does not want to be disturbed. */
+	waiting?: boolean;
+	silent?: boolean;
 }
 
 /** Whom a button calls. */
@@ -295,6 +298,10 @@ export interface WebConferencing {
 	updateInvites(id: string, invites: { id: string; type: "user" | "group" }[]): Promise<Call>;
 	checkInvite(id: string, inviteId: string): Promise<{ allowed: boolean }>;
 	addGuest(id: string, guestId: string): Promise<Call>;
+	/** Joins a call that rings, if no other device of the user was quicker. */
+	acceptCall(id: string): Promise<Call>;
+	/** Tells the caller that this device rings. */
+	confirmRing(id: string): Promise<void>;
 	heartbeat(id: string, epoch: number, seat: string): Promise<void>;
 	deleteCall(id: string): Promise<Call>;
 	findIdentities(name: string): Promise<{ id: string; displayName: string; type: "user" | "group"; avatarUrl?: string }[]>;

@@ -318,7 +318,9 @@ class Client extends Page {
 	 * @param {import("./types.js").CallInfo} info
 	 */
 	addCall(id, info) {
-		return this.#command("create", { id, start: false, title: "", ...joinLists(info) });
+		// A create that is sent again after a broken connection finds its own
+		// call; the key tells the server that it is the same wish.
+		return this.#command("create", { id, start: false, title: "", ...joinLists(info), idempotencyKey: crypto.randomUUID() });
 	}
 
 	/**
@@ -369,6 +371,16 @@ class Client extends Page {
 	 */
 	addGuest(id, guestId) {
 		return this.#command("add_guest", { id, guestId });
+	}
+
+	/** @param {string} id */
+	acceptCall(id) {
+		return this.#command("accept", { id });
+	}
+
+	/** @param {string} id */
+	async confirmRing(id) {
+		await this.#command("ringing", { id });
 	}
 
 	/**

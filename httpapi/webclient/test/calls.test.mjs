@@ -111,6 +111,31 @@ test("accepting on one device silences the other", async () => {
 	await mary.until(() => phase(mary) === "ended");
 });
 
+test("of two devices that accept at once one has the call", async () => {
+	const mary = await portal.page("mary");
+	const phone = await portal.page("john");
+	const desk = await portal.page("john");
+	await mary.calls.start({ user: "john" });
+	for (const device of [phone, desk]) await device.until(() => rings(device));
+	await Promise.all([phone.calls.accept(pair), desk.calls.accept(pair)]);
+	for (const device of [phone, desk]) await device.until(() => ["active", "ended"].includes(phase(device)));
+	assert.deepEqual([phase(phone), phase(desk)].sort(), ["active", "ended"]);
+	const [loser, winner] = phase(phone) === "ended" ? [phone, desk] : [desk, phone];
+	assert.equal(loser.calls.current.status, "Continued on another device");
+	await hangUpAll(winner);
+	await mary.until(() => phase(mary) === "ended");
+});
+
+test("a call that is taken over goes on without this device", async () => {
+	const { mary, john } = await connected();
+	const { status } = await fetch(`${john.rest}/calls/p%2Fjohn-mary/take-over`, { method: "POST", headers: { "X-Client-Id": "phone" } });
+	assert.equal(status, 200);
+	await john.until(() => phase(john) === "ended");
+	assert.equal(john.calls.current.status, "Continued on another device");
+	assert.equal(phase(mary), "active");
+	await hangUpAll(mary);
+});
+
 test("a page that opens while it rings shows the card", async () => {
 	const mary = await portal.page("mary");
 	await mary.calls.start({ user: "john" });

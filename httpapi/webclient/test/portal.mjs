@@ -112,7 +112,7 @@ export class Portal {
 		const calls = createCalls(wc);
 		calls.open();
 		await wc.onUserUpdate(user, () => {}).ready;
-		const person = { wc, calls, sessions, media, until };
+		const person = { wc, calls, sessions, media, until, rest: `${origin}/portal/rest/webconferencing` };
 		this.#people.push(person);
 		return person;
 

@@ -1,0 +1,71 @@
+// @ts-check
+/**
+ * The steps that begin a call.
+ *
+ * @typedef {import("./types.js").WebConferencing} WebConferencing
+ * @typedef {import("./types.js").Call} Call
+ * @typedef {import("./types.js").Provider} Provider
+ * @typedef {import("./types.js").User} User
+ * @typedef {import("./types.js").Group} Group
+ */
+import { toCallError } from "./rest.js";
+
+/**
+ * The provider of a type, or the first that fits.
+ *
+ * @param {WebConferencing} wc
+ * @param {string | undefined} type
+ * @param {boolean} group
+ * @returns {Provider}
+ */
+export function chooseProvider(wc, type, group) {
+	const fitting = wc.getProviders().filter((p) => !group || p.supportsGroups?.() !== false);
+	const provider = type ? fitting.find((p) => p.getSupportedTypes().includes(type)) : fitting[0];
+	if (!provider) throw new Error(wc.message("webconferencing.notConfigured"));
+	return provider;
+}
+
+/**
+ * @param {WebConferencing} wc
+ * @param {string} callId
+ * @returns {Promise<Call | null>} null if there is none
+ */
+export async function findCall(wc, callId) {
+	try {
+		return await wc.getCall(callId);
+	} catch (error) {
+		if (toCallError(error).code === "NOT_FOUND_ERROR") return null;
+		throw error;
+	}
+}
+
+/**
+ * Creates a call that rings, or starts the group's one again. If somebody else
+ * was quicker, because both called at the same time, it is the other's call.
+ *
+ * @param {WebConferencing} wc
+ * @param {string} callId
+ * @param {{old: Call | null, details: User | Group, provider: Provider}} what
+ *   old: the call of that id that does not run
+ * @returns {Promise<{call: Call, own: boolean}>}
+ */
+export async function launchCall(wc, callId, { old, details, provider }) {
+	try {
+		if (old && details.group) return { call: await wc.updateCall(callId, "started"), own: true };
+		const me = wc.getUser().id;
+		const call = await wc.addCall(callId, {
+			owner: details.group ? details.id : me,
+			ownerType: details.group ? details.type : "user",
+			provider: provider.getType(),
+			title: details.title,
+			participants: details.group ? Object.keys(details.members) : [me, details.id],
+			start: true,
+		});
+		return { call, own: true };
+	} catch (error) {
+		if (toCallError(error).code !== "CLIENT_ERROR") throw error;
+		const call = await findCall(wc, callId);
+		if (call?.state !== "started") throw error;
+		return { call, own: false };
+	}
+}
