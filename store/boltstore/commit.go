@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/webconferencing/webconferencing"
 	"github.com/webconferencing/webconferencing/store/internal/change"
@@ -247,7 +248,7 @@ func (s *Store) refuse(h *handle, batch []*request, err error) {
 	switch {
 	case errors.Is(err, errMisplaced):
 		s.degrade(h, err)
-	case h.stuck.Load(), errors.Is(err, bbolt.ErrInvalidMapping):
+	case h.stuck.Load(), errors.Is(err, bolterrors.ErrInvalidMapping):
 		<-s.fail(h, err)
 	case errors.Is(err, errRetired):
 	case len(batch) > 1:

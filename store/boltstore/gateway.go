@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Faults of the gateway that the store deals with itself.
@@ -104,7 +105,7 @@ func openHandle(path string, timeout time.Duration, readOnly bool) (*handle, err
 	case h.db != nil:
 		h.close()
 	}
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = fmt.Errorf("%w: lock was not free within %v", ErrLocked, timeout)
 	}
 	return nil, err
@@ -149,7 +150,7 @@ func (h *handle) begin(writable bool) (*bbolt.Tx, error) {
 	if isFault(err) {
 		h.stuck.Store(true)
 	}
-	if errors.Is(err, bbolt.ErrDatabaseNotOpen) {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		err = errRetired
 	}
 	return tx, err

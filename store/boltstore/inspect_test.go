@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/webconferencing/webconferencing/store/boltstore"
 )
@@ -62,7 +63,7 @@ func churn(r *rand.Rand, b *bbolt.Bucket) error {
 			key = bytes.Repeat(key, 1+r.IntN(1000))
 		}
 		if r.IntN(3) == 0 {
-			if err := b.Delete(key); err != nil && !errors.Is(err, bbolt.ErrIncompatibleValue) {
+			if err := b.Delete(key); err != nil && !errors.Is(err, bolterrors.ErrIncompatibleValue) {
 				return err
 			}
 			continue
@@ -71,7 +72,7 @@ func churn(r *rand.Rand, b *bbolt.Bucket) error {
 		if r.IntN(40) == 0 {
 			size = r.IntN(30_000)
 		}
-		if err := b.Put(key, make([]byte, size)); err != nil && !errors.Is(err, bbolt.ErrIncompatibleValue) {
+		if err := b.Put(key, make([]byte, size)); err != nil && !errors.Is(err, bolterrors.ErrIncompatibleValue) {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/webconferencing/webconferencing"
 )
@@ -29,7 +30,7 @@ func (s *Store) view(ctx context.Context, fn func(tx *bbolt.Tx) error) error {
 			if err := s.settled(ctx); err != nil {
 				return err
 			}
-		case h.stuck.Load(), errors.Is(err, bbolt.ErrInvalidMapping):
+		case h.stuck.Load(), errors.Is(err, bolterrors.ErrInvalidMapping):
 			s.fail(h, err)
 		case errors.Is(err, errRetired):
 			// There is another handle by now, or it is known that there is none.

@@ -138,18 +138,6 @@ func prefixed(name string, rest []byte) []byte {
 	return append(b, rest...)
 }
 
-// unprefixed takes a prefixed key apart.
-func unprefixed(b []byte) (name, rest []byte, ok bool) {
-	if len(b) < 2 {
-		return nil, nil, false
-	}
-	n := int(binary.BigEndian.Uint16(b))
-	if len(b) < 2+n {
-		return nil, nil, false
-	}
-	return b[2 : 2+n], b[2+n:], true
-}
-
 // decoder takes a payload apart; after the first fault it returns zeros and
 // keeps the fault.
 type decoder struct {
