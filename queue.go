@@ -144,6 +144,7 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 			return err
 		}
 		if !t.anyChange(stored) {
+			s.leases.follow(id, stored, s.node, s.now())
 			return nil
 		}
 		err = s.commit(ctx, stored, t)
@@ -152,7 +153,7 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 		}
 		switch {
 		case err == nil:
-			s.leases.follow(t.call, s.node, s.now())
+			s.leases.follow(id, t.call, s.node, s.now())
 			return nil
 		case errors.Is(err, ErrConflict):
 			continue

@@ -37,11 +37,15 @@ type leases struct {
 }
 
 // follow brings the leases of a call in line with its record as this node just
-// committed it.
-func (l *leases) follow(c *Call, node string, now time.Time) {
+// committed or read it; nil for a call that is gone.
+func (l *leases) follow(id CallID, c *Call, node string, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	kept := l.byCall[c.ID]
+	if c == nil {
+		delete(l.byCall, id)
+		return
+	}
+	kept := l.byCall[id]
 	var next map[SeatID]*lease
 	for _, s := range c.Seats {
 		if s.Node != node {
@@ -57,10 +61,10 @@ func (l *leases) follow(c *Call, node string, now time.Time) {
 		next[s.ID] = &lease{user: s.User, client: s.Client, epoch: c.Epoch, version: c.Version, until: now.Add(l.ttl)}
 	}
 	if next == nil {
-		delete(l.byCall, c.ID)
+		delete(l.byCall, id)
 		return
 	}
-	l.byCall[c.ID] = next
+	l.byCall[id] = next
 }
 
 // observe drops leases that an event of another node made void.
