@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	wc "github.com/webconferencing/webconferencing"
 	"github.com/webconferencing/webconferencing/store/faultstore"
@@ -133,4 +134,34 @@ func checkJournal(t *testing.T, store wc.Store, c *wc.Call) {
 	if version != c.Version {
 		t.Fatalf("the journal ends at version %d, the call is at %d", version, c.Version)
 	}
+}
+
+// A store that fails for a while makes the service unhealthy, not dead: what
+// waited happens when the store is back.
+func TestStoreIsAwayForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := faultstore.New(memstore.New())
+		s := startNode(t, store, newPeople(), wc.Options{})
+		defer s.stop()
+		time.Sleep(2 * time.Second)
+		must[*wc.Call](t)(s.CreateCall(t.Context(), mary, pair("mary", "john", true)))
+		must[*wc.Admission](t)(s.JoinCall(t.Context(), mary, "p/john@mary"))
+		j := listen(t, s.Service, "john")
+		if h := s.Health(t.Context()); !h.Ready {
+			t.Errorf("health is %+v", h)
+		}
+		store.Inject(faultstore.Fault{Times: faultstore.Forever, Err: errBoom})
+		time.Sleep(40 * time.Second)
+		if h := s.Health(t.Context()); h.Ready || len(h.Problems) == 0 {
+			t.Errorf("health without a store is %+v", h)
+		}
+		_, err := s.CreateCall(t.Context(), jack, pair("jack", "james", true))
+		wantCode(t, err, wc.CodeInternal)
+		store.Clear()
+		time.Sleep(10 * time.Second)
+		j.want(t, "john", "call_leaved mary", "stopped(expired)")
+		if h := s.Health(t.Context()); !h.Ready {
+			t.Errorf("health afterwards is %+v", h)
+		}
+	})
 }

@@ -29,6 +29,7 @@ func (s *Service) supervise(ctx context.Context, name string, work func(context.
 		select {
 		case <-ctx.Done():
 		case <-time.After(restartDelay):
+			s.workerRestarts(name)
 		}
 	}
 }

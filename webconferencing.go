@@ -343,7 +343,12 @@ func (s *Service) tickDone(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lastTick = now
-	delete(s.failures, "housekeeping")
+}
+
+func (s *Service) workerRestarts(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.failures, name)
 }
 
 func (s *Service) workerFailed(name string, err error) {
