@@ -139,6 +139,7 @@ type API struct {
 	csrf     *http.CrossOriginProtection
 
 	requests, strangers, guesses *limiter
+	lines                        *limiter // of the log
 
 	life   context.Context // of background work, ended by Shutdown
 	finish context.CancelFunc
@@ -171,7 +172,7 @@ func New(svc *webconferencing.Service, auth Authenticator, opts *Options) (*API,
 		csrf:    http.NewCrossOriginProtection(),
 
 		requests: newLimiter(o.RESTRate), strangers: newLimiter(o.FailedHandshakeRate),
-		guesses: newLimiter(o.FailedInviteRate), finished: make(chan struct{}),
+		guesses: newLimiter(o.FailedInviteRate), lines: newLimiter(Rate{PerSecond: 5, Burst: 50}), finished: make(chan struct{}),
 	}
 	a.presence, a.names = newPresence(svc), newNames(svc)
 	a.routes = a.routeTable()

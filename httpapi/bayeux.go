@@ -160,7 +160,9 @@ func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Ses
 		if p.unconfirmedFor() > authenticationPatience {
 			return err
 		}
-		a.log.WarnContext(ctx, "authentication failed, the last answer holds", "user", p.user, "error", err)
+		if a.mayLog() {
+			a.log.WarnContext(ctx, "authentication failed, the last answer holds", "user", p.user, "error", err)
+		}
 	case p.token == nil:
 		return err
 	case !time.Now().Before(p.token.expires):
@@ -169,6 +171,9 @@ func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Ses
 		if err := a.acceptToken(ctx, *p.token); err != nil {
 			return err
 		}
+	}
+	if r.Method == http.MethodPost {
+		p.request.Store(r)
 	}
 	return nil
 }
@@ -228,9 +233,15 @@ func (a *API) publish(ctx context.Context, s *bayeux.Session, m *bayeux.Message)
 
 // logFault logs what an operator has to know; the faults of clients are theirs.
 func (a *API) logFault(ctx context.Context, what string, err error) {
-	if internalFault(err) && !clientGone(ctx) {
+	if internalFault(err) && !clientGone(ctx) && a.mayLog() {
 		a.log.ErrorContext(ctx, what+" failed", "error", err)
 	}
+}
+
+// mayLog keeps a fault that every request meets from filling the log.
+func (a *API) mayLog() bool {
+	_, ok := a.lines.allow("", time.Now())
+	return ok
 }
 
 // service makes a remote call's handler of a command.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/webconferencing/webconferencing"
 )
@@ -209,6 +210,7 @@ func TestReplayGone(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		synctest.Wait() // until all of it is the past
 		john := w.dial("john", "j1", "websocket")
 		err := john.subscribe(channel, object{"replay": object{channel: 1}})
 		if err != "400:"+channel+":replay_gone" {

@@ -97,7 +97,10 @@ func (d *device) open(transport string) string {
 		d.socket = c
 		d.done.Go(d.read)
 	}
-	hello := map[string]any{"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": []string{"websocket", "long-polling"}}
+	hello := map[string]any{
+		"channel": "/meta/handshake", "version": "1.0", "supportedConnectionTypes": []string{"websocket", "long-polling"},
+		"ext": map[string]any{"ack": transport == "long-polling"},
+	}
 	if d.user != "" {
 		hello["exoId"] = d.user
 	}
@@ -113,10 +116,13 @@ func (d *device) open(transport string) string {
 	return ""
 }
 
-// connect keeps a connect at the server until the device ends.
+// connect keeps a connect at the server until the device ends. On long-polling
+// it acknowledges what came, since otherwise messages may overtake each other
+// in two responses.
 func (d *device) connect(transport string) {
+	var ack any = 0
 	for first := true; d.ctx.Err() == nil; first = false {
-		m := map[string]any{"channel": "/meta/connect", "connectionType": transport}
+		m := map[string]any{"channel": "/meta/connect", "connectionType": transport, "ext": map[string]any{"ack": ack}}
 		if first {
 			m["advice"] = map[string]any{"timeout": 0}
 		}
@@ -126,6 +132,9 @@ func (d *device) connect(transport string) {
 			d.ended = true
 			d.mu.Unlock()
 			return
+		}
+		if n, ok := reply.Ext["ack"]; ok {
+			ack = n
 		}
 	}
 }
