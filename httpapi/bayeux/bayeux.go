@@ -1,7 +1,7 @@
 // Package bayeux is a server for the Bayeux protocol, version 1.0, as CometD's
 // and Faye's clients speak it, over long-polling and WebSocket. It depends on
-// nothing but the standard library and a WebSocket package, and knows nothing
-// of what its messages mean.
+// nothing but the standard library, and knows nothing of what its messages
+// mean.
 //
 // # A chat in ten minutes
 //
@@ -85,7 +85,6 @@ package bayeux
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -93,6 +92,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
 // Server is a Bayeux server. It is safe for concurrent use.
@@ -102,7 +103,7 @@ type Server struct {
 	hub      *hub
 	tasks    tasks
 	stats    counters
-	buffers  buffers
+	upgrader *wsframe.Upgrader
 	sequence *sequence
 	key      []byte // signs browser cookies
 	life     context.Context
@@ -114,6 +115,7 @@ type Server struct {
 	handshakesByUser *limiter
 	unknownByAddr    *limiter
 	banishment       banishment
+	guards           hookGuards
 
 	browserMu sync.Mutex
 	browsers  map[string]int // held connects by browser cookie
@@ -150,12 +152,16 @@ func New(options *Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	up, err := newUpgrader(&o)
+	if err != nil {
+		return nil, err
+	}
 	srv := &Server{
-		opts: o, log: o.Logger, hub: newHub(), key: []byte(newToken()),
+		opts: o, upgrader: up, log: o.Logger, hub: newHub(), key: []byte(newToken()),
 		sessions: make(map[string]*Session),
 		users:    make(map[string]map[*Session]struct{}),
 		sockets:  make(map[*socket]struct{}),
-		sequence: newSequence(), browsers: make(map[string]int),
+		sequence: newSequence(), browsers: make(map[string]int), guards: newHookGuards(),
 		handshakesByAddr: newLimiter(o.MaxHandshakesPerAddress, time.Second, 5*o.MaxHandshakesPerAddress),
 		handshakesByUser: newLimiter(o.MaxHandshakesPerUser, time.Second, 5*o.MaxHandshakesPerUser),
 		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),
@@ -194,7 +200,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	err := srv.tasks.wait(ctx)
 	if err != nil {
 		for _, k := range srv.openSockets() {
-			k.conn.abort()
+			k.conn.Abort()
 		}
 		return fmt.Errorf("shut down bayeux server: %w", err)
 	}
@@ -309,18 +315,4 @@ func (srv *Server) unsubscribed(s *Session, channel string, reason Reason) {
 	if hook := srv.opts.OnUnsubscribe; hook != nil {
 		srv.safely("OnUnsubscribe", func() { hook(s, channel, reason) })
 	}
-}
-
-// reauthenticate asks the application whether the request may use the session.
-// A panic counts as a no.
-func (srv *Server) reauthenticate(ctx context.Context, r *http.Request, s *Session) (err error) {
-	hook := srv.opts.Reauthenticate
-	if hook == nil {
-		return nil
-	}
-	ctx, cancel := srv.callContext(ctx)
-	defer cancel()
-	err = errors.New("hook panicked")
-	srv.safely("Reauthenticate", func() { err = hook(ctx, r, s) })
-	return err
 }

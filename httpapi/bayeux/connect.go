@@ -164,7 +164,7 @@ func (h *held) overtake() {
 	// Clients that compare ids ignore this. Others see a failure and wait
 	// before they try again, instead of overtaking in turn.
 	r := reply{to: h.message, err: errConnectOvertaken, advice: h.socket.srv.advice(0)}
-	h.socket.send(outgoing{frame: joinFrame(nil, r.encode())})
+	h.socket.send(outgoing{frame: textFrame(nil, r.encode())})
 }
 
 // releaseSocketConnect answers a connect that is held on a WebSocket, because
@@ -183,9 +183,9 @@ func (s *Session) releaseSocketConnect(h *held) {
 		if len(list) > 0 && !s.queue.acking {
 			out.settles = s
 		}
-		out.frame = joinFrame(list, s.connectReplyLocked(h))
+		out.frame = textFrame(list, s.connectReplyLocked(h))
 	} else {
-		out.frame = joinFrame(nil, s.connectReplyLocked(h))
+		out.frame = textFrame(nil, s.connectReplyLocked(h))
 	}
 	s.armLocked()
 	s.mu.Unlock()

@@ -46,6 +46,8 @@ const (
 type Options struct {
 	// Authenticate decides who a handshake comes from. The request is the one
 	// that carries the handshake, on a WebSocket the one that opened it. The
+	// handler of that one has returned: its context is not canceled, but what
+	// a router takes back when the handler returns must not be read. The
 	// message gives access to all its fields and its ext. An error refuses
 	// the handshake with "403::handshake_denied"; see [Refusal] for other
 	// words. Defaults to accepting everybody with an empty Identity.
@@ -60,7 +62,8 @@ type Options struct {
 	// WebSockets. It must compare the request's user with the session's. An
 	// error ends the session, except that a request of another user than the
 	// session's should return [ErrForeign], which refuses the request and
-	// leaves the session alone. Defaults to no check.
+	// leaves the session alone. What Authenticate says of requests holds here
+	// too. Defaults to no check.
 	Reauthenticate func(ctx context.Context, r *http.Request, s *Session) error
 
 	// ReauthenticateEvery is the time between two checks of an open

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
 // Prepared is a message to clients, encoded once and shared by all sessions
@@ -13,6 +15,7 @@ import (
 type Prepared struct {
 	channel string
 	frame   []byte // a JSON array holding the one message
+	wire    []byte // the same as a WebSocket frame, in the same memory
 }
 
 // Channel returns the channel that the message will carry.
@@ -64,7 +67,7 @@ func encodeDelivery(channel string, data []byte, extra []member) *Prepared {
 	for _, f := range extra {
 		size += len(f.name) + len(f.value) + 4
 	}
-	b := make([]byte, 0, size)
+	b := make([]byte, wsframe.HeaderRoom, wsframe.HeaderRoom+size)
 	b = append(b, `[{"channel":`...)
 	b = appendString(b, channel)
 	for _, f := range extra {
@@ -78,7 +81,7 @@ func encodeDelivery(channel string, data []byte, extra []member) *Prepared {
 		b = append(b, data...)
 	}
 	b = append(b, "}]"...)
-	return &Prepared{channel: channel, frame: b}
+	return &Prepared{channel: channel, frame: b[wsframe.HeaderRoom:], wire: wsframe.FinishText(b)}
 }
 
 // Prepare is [Prepare] with the server's limits on channel names.
@@ -115,6 +118,11 @@ func joinFrame(list []*Prepared, replies ...[]byte) []byte {
 	if len(list) == 1 && len(replies) == 0 {
 		return list[0].frame
 	}
+	return appendFrame(make([]byte, 0, frameSize(list, replies)), list, replies)
+}
+
+// frameSize returns how long the array of messages will be, or a little more.
+func frameSize(list []*Prepared, replies [][]byte) int {
 	size := 2
 	for _, p := range list {
 		size += len(p.frame)
@@ -122,7 +130,11 @@ func joinFrame(list []*Prepared, replies ...[]byte) []byte {
 	for _, r := range replies {
 		size += len(r) + 1
 	}
-	b := append(make([]byte, 0, size), '[')
+	return size
+}
+
+func appendFrame(b []byte, list []*Prepared, replies [][]byte) []byte {
+	b = append(b, '[')
 	for _, p := range list {
 		b = append(b, p.JSON()...)
 		b = append(b, ',')

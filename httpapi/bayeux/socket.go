@@ -6,19 +6,23 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
 // socket is one WebSocket. Its own goroutine reads and processes frames one by
-// one; a second exists only while there is something to write.
+// one, writes the replies, and looks after the connection; a second exists only
+// while there is something else to write.
 //
 // Its lock may be held while a session's is taken, never the other way round.
 type socket struct {
 	srv     *Server
-	conn    *wsConn
+	conn    *wsframe.Conn
 	request *http.Request
 	browser string
 	ctx     context.Context
 	cancel  context.CancelFunc
+	asked   time.Time // when the last ping was sent; for the reader only
 
 	mu       sync.Mutex
 	room     sync.Cond // signalled when pending falls
@@ -28,19 +32,12 @@ type socket struct {
 	writing  bool
 	closed   bool
 	busy     bool // a frame is being processed
+	corked   bool // its replies are being collected, and written together
 	code     int  // with which to close once pending is written; 0 not to
 	reason   string
 	unbound  time.Time // since when there is no session
-	pinger   *time.Timer
 	nextPing time.Time
 	reviewer *time.Timer
-}
-
-// outgoing is a frame to be written. With a session it carries messages that
-// are in flight.
-type outgoing struct {
-	frame   []byte
-	settles *Session
 }
 
 // maxPendingBytes is how much a client may leave unread before its next frame
@@ -59,14 +56,18 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
 		return
 	}
-	conn, err := acceptSocket(w, r, srv.opts.MaxMessageBytes, srv.opts.WebSocketProtocol, srv.tasks.spawn)
+	conn, err := srv.upgrader.Upgrade(w, r)
 	if err != nil {
-		srv.log.Debug("bayeux: no WebSocket", "error", err)
+		srv.refuseUpgrade(w, err)
 		return
 	}
-	k := &socket{srv: srv, conn: conn, request: r, browser: srv.readCookie(r), unbound: time.Now()}
+	k := &socket{srv: srv, conn: conn, browser: srv.readCookie(r), unbound: time.Now()}
 	k.room.L = &k.mu
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
+	k.request = r.WithContext(k.ctx) // its own ends with the handler
+	conn.OnPong(k.ponged)
+	k.nextPing = k.unbound.Add(srv.opts.PingEvery)
+	conn.SetWake(k.unbound.Add(min(srv.opts.PingEvery, srv.opts.MaxInterval+time.Second)))
 	srv.mu.Lock()
 	closing := srv.closing
 	srv.sockets[k] = struct{}{}
@@ -74,15 +75,29 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if closing {
 		k.leave(closeGoingAway, "Server shutdown")
 	}
-	k.mu.Lock()
-	k.nextPing = time.Now().Add(srv.opts.PingEvery)
-	k.pinger = time.AfterFunc(min(srv.opts.PingEvery, srv.opts.MaxInterval+time.Second), k.ping)
 	if srv.opts.Reauthenticate != nil {
+		k.mu.Lock()
 		k.reviewer = time.AfterFunc(srv.opts.ReauthenticateEvery, k.review)
+		k.mu.Unlock()
 	}
-	k.mu.Unlock()
-	defer k.gone()
-	k.serve()
+	// On a goroutine of its own, so that net/http frees its own and its buffers.
+	srv.tasks.spawn(func() {
+		defer k.gone()
+		srv.safely("WebSocket", k.serve)
+	})
+}
+
+func (srv *Server) refuseUpgrade(w http.ResponseWriter, err error) {
+	srv.log.Debug("bayeux: no WebSocket", "error", err)
+	var refused *wsframe.HandshakeError
+	if !errors.As(err, &refused) {
+		return // the client is gone
+	}
+	code := "bad_upgrade"
+	if refused.Status == http.StatusNotImplemented {
+		code = "websocket_unsupported"
+	}
+	writeFault(w, refused.Status, code)
 }
 
 // socketsFull reports whether there are so many sockets that most of them cannot
@@ -96,16 +111,13 @@ func (srv *Server) socketsFull() bool {
 // serve reads frames until the connection ends.
 func (k *socket) serve() {
 	for {
-		text, err := k.conn.read(&k.srv.buffers, k.srv.opts.BodyTimeout)
-		var fault *closeFault
-		if errors.As(err, &fault) {
-			k.conn.close(fault.code, fault.reason)
-			return
+		_, text, err := k.conn.ReadMessage()
+		if errors.Is(err, wsframe.ErrWake) {
+			k.beat()
+			continue
 		}
 		if err != nil {
-			// Without effect if the connection is closed already.
-			k.conn.close(closeProtocol, "protocol error")
-			return
+			return // the client was told why, if that is possible
 		}
 		if k.leaving() {
 			// What the client still says is too late; its goodbye is not.
@@ -113,7 +125,7 @@ func (k *socket) serve() {
 		}
 		list, err := decodeBatch(text, &k.srv.opts)
 		if err != nil {
-			k.conn.close(closePolicy, err.Error())
+			k.close(closePolicy, err.Error())
 			return
 		}
 		x := &exchange{srv: k.srv, ctx: k.ctx, request: k.request, socket: k, browser: k.browser}
@@ -132,13 +144,13 @@ func (k *socket) process(x *exchange, list []*Message) {
 		x.release()
 		k.mu.Lock()
 		k.busy = false
-		leaving := k.code != 0
 		k.mu.Unlock()
-		if leaving {
-			k.kick()
-		}
+		k.flush()
 	}()
 	x.run(list)
+	k.mu.Lock()
+	k.corked = true
+	k.mu.Unlock()
 	k.answer(x)
 }
 
@@ -165,14 +177,14 @@ func (k *socket) answer(x *exchange) {
 		return
 	}
 	if len(replies) > 0 {
-		k.send(outgoing{frame: joinFrame(nil, replies...)})
+		k.send(outgoing{frame: textFrame(nil, replies...)})
 	}
 	s := x.session
 	if s == nil {
 		return
 	}
 	if len(x.greeting) > 0 {
-		greeting := outgoing{frame: joinFrame(x.greeting)}
+		greeting := outgoing{frame: textFrame(x.greeting)}
 		if !s.queue.acking {
 			greeting.settles = s
 		}
@@ -188,7 +200,7 @@ func (k *socket) answer(x *exchange) {
 				last.settles = s
 			}
 		}
-		last.frame = joinFrame(list, s.connectReplyLocked(h))
+		last.frame = textFrame(list, s.connectReplyLocked(h))
 	}
 	x.settleLocked()
 	if x.connect != nil || x.handshake != nil {
@@ -253,103 +265,6 @@ func (k *socket) rebind(s *Session) {
 	}
 }
 
-func (k *socket) send(out outgoing) {
-	k.mu.Lock()
-	if k.closed {
-		k.mu.Unlock()
-		out.settle(false)
-		return
-	}
-	k.pending = append(k.pending, out)
-	k.bytes += len(out.frame)
-	k.mu.Unlock()
-	k.kick()
-}
-
-func (o outgoing) settle(written bool) {
-	if o.settles != nil {
-		o.settles.written(true, written, false)
-	}
-}
-
-// kick makes sure that somebody writes.
-func (k *socket) kick() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.writing || k.closed {
-		return
-	}
-	k.writing = true
-	k.srv.tasks.spawn(k.write)
-}
-
-// write writes until there is nothing left.
-func (k *socket) write() {
-	for {
-		out, ok := k.next()
-		if !ok {
-			return
-		}
-		err := k.conn.write(out.frame, k.srv.opts.WriteTimeout)
-		out.settle(err == nil)
-		if err != nil {
-			k.conn.abort()
-			k.fail()
-			return
-		}
-	}
-}
-
-// next returns what is to be written. Without anything it ends the writer,
-// closing the connection if that was asked for.
-func (k *socket) next() (outgoing, bool) {
-	k.mu.Lock()
-	if k.closed {
-		k.writing = false
-		k.mu.Unlock()
-		return outgoing{}, false
-	}
-	if len(k.pending) > 0 {
-		out := k.pending[0]
-		k.pending[0] = outgoing{}
-		k.pending = k.pending[1:]
-		k.bytes -= len(out.frame)
-		k.room.Broadcast()
-		k.mu.Unlock()
-		return out, true
-	}
-	k.pending = nil
-	if s := k.session; s != nil && k.code == 0 {
-		if list := s.takeFor(k); len(list) > 0 {
-			k.mu.Unlock()
-			return outgoing{joinFrame(list), s}, true
-		}
-	}
-	code, reason := k.code, k.reason
-	if k.busy {
-		code = 0 // the replies to the present frame are still to come
-	}
-	// A writer that closes stays the writer, so that there is no other.
-	k.writing = code != 0
-	k.mu.Unlock()
-	if code != 0 {
-		k.conn.close(code, reason)
-		k.fail()
-	}
-	return outgoing{}, false
-}
-
-// takeFor hands out messages to a socket, if it is still the way to the
-// client. In acknowledgement mode they leave with connects only.
-func (s *Session) takeFor(k *socket) []*Prepared {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || s.socket != k || s.connectOnly || s.busy > 0 || !s.queue.prompt(time.Now()) {
-		return nil
-	}
-	return s.queue.take(s.srv.opts.MaxResponseBytes)
-}
-
 // leave closes the connection after what is pending has been written.
 func (k *socket) leave(code int, reason string) {
 	k.mu.Lock()
@@ -366,27 +281,14 @@ func (k *socket) leaving() bool {
 	return k.code != 0
 }
 
-// fail drops what is pending; its messages return to their queues.
-func (k *socket) fail() {
-	k.mu.Lock()
-	pending := k.pending
-	k.pending, k.bytes, k.closed, k.writing = nil, 0, true, false
-	k.room.Broadcast()
-	k.mu.Unlock()
-	for _, out := range pending {
-		out.settle(false)
-	}
-}
-
 // gone ends the socket after its reader has ended.
 func (k *socket) gone() {
 	k.cancel()
-	k.conn.abort()
+	k.conn.Abort()
 	k.fail()
 	k.mu.Lock()
 	s := k.session
 	k.session = nil
-	k.pinger.Stop()
 	if k.reviewer != nil {
 		k.reviewer.Stop()
 	}
@@ -439,7 +341,7 @@ func (k *socket) sessionEnded(s *Session, reason Reason, h *held) {
 		s.mu.Unlock()
 	}
 	if len(replies) > 0 {
-		k.send(outgoing{frame: joinFrame(nil, replies...)})
+		k.send(outgoing{frame: textFrame(nil, replies...)})
 	}
 	switch reason {
 	case ReasonDisconnect:
@@ -457,41 +359,56 @@ func (k *socket) sessionEnded(s *Session, reason Reason, h *held) {
 	}
 }
 
-// ping checks that the other end is alive, and that it uses the connection.
-func (k *socket) ping() {
-	k.srv.tasks.begin()
-	defer k.srv.tasks.end()
-	k.mu.Lock()
-	s, idle, wait := k.session, time.Since(k.unbound), time.Until(k.nextPing)
-	k.mu.Unlock()
-	if s == nil && idle >= k.srv.opts.MaxInterval {
-		k.leave(closeNormal, "No session")
-	}
-	if wait > 0 {
-		k.pingIn(wait)
-		return
-	}
-	if err := k.conn.ping(k.srv.opts.PingTimeout); err != nil {
-		k.conn.abort()
-		return
-	}
-	if s != nil {
+// ponged notes a sign of life.
+func (k *socket) ponged() {
+	if s := k.bound(); s != nil {
 		s.seen.Store(time.Now().UnixNano())
-	}
-	if s != nil {
-		k.pingIn(s.pingEvery())
-	} else {
-		k.pingIn(k.srv.opts.PingEvery)
 	}
 }
 
 // pingIn sets the time of the next ping.
 func (k *socket) pingIn(d time.Duration) {
+	now := time.Now()
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.nextPing = time.Now().Add(d)
-	if !k.closed {
-		k.pinger.Reset(d)
+	k.nextPing = now.Add(d)
+	k.mu.Unlock()
+	// Waking too early is no harm, and an answer may be due before.
+	k.conn.SetWake(now.Add(min(d, k.srv.opts.PingTimeout)))
+}
+
+// beat is called by the reader from time to time. It sends pings, and checks
+// that the other end lives and that it uses the connection.
+func (k *socket) beat() {
+	now := time.Now()
+	k.mu.Lock()
+	s, idle, next := k.session, now.Sub(k.unbound), k.nextPing
+	k.mu.Unlock()
+	if s == nil && idle >= k.srv.opts.MaxInterval {
+		k.leave(closeNormal, "No session")
+	}
+	if k.conn.LastHeard().Before(k.asked) {
+		late := k.asked.Add(k.srv.opts.PingTimeout)
+		if !now.Before(late) {
+			k.conn.Abort() // the reader notices
+			return
+		}
+		k.conn.SetWake(late)
+		return
+	}
+	if now.Before(next) {
+		k.conn.SetWake(next)
+		return
+	}
+	k.asked = now
+	k.srv.tasks.spawn(func() {
+		// The reader must not wait for a client that does not read. If this
+		// fails, so does reading.
+		_ = k.conn.Ping()
+	})
+	if s != nil {
+		k.pingIn(s.pingEvery())
+	} else {
+		k.pingIn(k.srv.opts.PingEvery)
 	}
 }
 

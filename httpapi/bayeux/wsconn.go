@@ -1,177 +1,44 @@
 package bayeux
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"io"
-	"net/http"
-	"sync"
-	"time"
-	"unicode/utf8"
+	"fmt"
 
-	"github.com/coder/websocket"
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
-// WebSocket close codes that the server uses.
+// WebSocket close codes that the server uses. Those for breaches of the
+// WebSocket protocol and of its limits are sent by wsframe.
 const (
-	closeNormal       = 1000
-	closeGoingAway    = 1001
-	closeProtocol     = 1002
-	closeUnsupported  = 1003
-	closeInvalidText  = 1007
-	closePolicy       = 1008
-	closeTryAgain     = 1013
+	closeNormal       = wsframe.CodeNormal
+	closeGoingAway    = wsframe.CodeGoingAway
+	closePolicy       = wsframe.CodePolicy
+	closeTryAgain     = wsframe.CodeTryAgain
 	closeUnauthorized = 4401
 	closeExpired      = 4402
 	closeSlow         = 4408
 )
 
-// wsConn is all that the server needs of a WebSocket. Reads belong to one
-// goroutine, writes to one other; the rest may be called by anybody.
-type wsConn struct {
-	conn  *websocket.Conn
-	spawn func(func()) // runs a goroutine that the server waits for
-
-	mu       sync.Mutex
-	controls int       // ping and pong frames in the present second
-	second   time.Time // when it began
-}
-
-func acceptSocket(w http.ResponseWriter, r *http.Request, limit int, protocol string, spawn func(func())) (*wsConn, error) {
-	c := &wsConn{spawn: spawn}
-	var protocols []string
-	if protocol != "" {
-		protocols = []string{protocol}
+// newUpgrader makes what turns requests into WebSockets.
+func newUpgrader(o *Options) (*wsframe.Upgrader, error) {
+	w := &wsframe.Options{
+		MaxMessageBytes: o.MaxMessageBytes, MessageTimeout: o.BodyTimeout, WriteTimeout: o.WriteTimeout, TextOnly: true,
 	}
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
-		InsecureSkipVerify: true, // the Origin has been checked
-		Subprotocols:       protocols,
-		CompressionMode:    websocket.CompressionDisabled,
-		OnPingReceived:     func(context.Context, []byte) bool { return c.control() },
-		OnPongReceived:     func(context.Context, []byte) { c.control() },
-	})
+	if o.WebSocketProtocol != "" {
+		w.Subprotocols = []string{o.WebSocketProtocol}
+	}
+	up, err := wsframe.New(w)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("WebSocket options: %w", err)
 	}
-	conn.SetReadLimit(int64(limit))
-	c.conn = conn
-	return c, nil
+	return up, nil
 }
 
-// control counts a control frame and reports whether it may be answered.
-func (c *wsConn) control() bool {
-	const most = 10 // a second
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if now.Sub(c.second) >= time.Second {
-		c.second, c.controls = now, 0
+// textFrame packs messages into one JSON array in a WebSocket frame. The frame
+// of a single prepared message is shared by all sockets.
+func textFrame(list []*Prepared, replies ...[]byte) []byte {
+	if len(list) == 1 && len(replies) == 0 {
+		return list[0].wire
 	}
-	c.controls++
-	if c.controls == most+1 {
-		// Closing waits for the reader, which is in this call.
-		c.spawn(func() { c.close(closePolicy, "too many control frames") })
-	}
-	return c.controls <= most
+	size := wsframe.HeaderRoom
+	return wsframe.FinishText(appendFrame(make([]byte, size, size+frameSize(list, replies)), list, replies))
 }
-
-// closeFault is a reading error for which the connection is to be closed with
-// a certain code.
-type closeFault struct {
-	code   int
-	reason string
-}
-
-func (f *closeFault) Error() string { return f.reason }
-
-// buffers are reused between messages of all connections, so that an idle
-// connection has none.
-type buffers struct{ pool sync.Pool }
-
-func (b *buffers) get() *bytes.Buffer {
-	if buf, ok := b.pool.Get().(*bytes.Buffer); ok {
-		return buf
-	}
-	return new(bytes.Buffer)
-}
-
-func (b *buffers) put(buf *bytes.Buffer) {
-	buf.Reset()
-	b.pool.Put(buf)
-}
-
-// read waits for the next message. Once the message has begun it must be
-// complete within the timeout and in a bounded number of fragments.
-func (c *wsConn) read(pool *buffers, timeout time.Duration) ([]byte, error) {
-	kind, reader, err := c.conn.Reader(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	if kind != websocket.MessageText {
-		return nil, &closeFault{closeUnsupported, "text only"}
-	}
-	late := time.AfterFunc(timeout, func() {
-		c.spawn(func() { c.close(closePolicy, "message timeout") })
-	})
-	defer late.Stop()
-	buf := pool.get()
-	defer pool.put(buf)
-	if err := readFragments(buf, reader); err != nil {
-		return nil, err
-	}
-	if !utf8.Valid(buf.Bytes()) {
-		return nil, &closeFault{closeInvalidText, "invalid UTF-8"}
-	}
-	return bytes.Clone(buf.Bytes()), nil
-}
-
-func readFragments(buf *bytes.Buffer, reader io.Reader) error {
-	const most, small = 64, 512
-	tiny := 0
-	for {
-		buf.Grow(small)
-		free := buf.AvailableBuffer()
-		n, err := reader.Read(free[:cap(free)])
-		buf.Write(free[:n])
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		// A read returns less than was asked for at the end of a fragment or
-		// of what has arrived; only many small ones are an attack.
-		if n < small {
-			if tiny++; tiny > most {
-				return &closeFault{closePolicy, "too many fragments"}
-			}
-		}
-	}
-}
-
-func (c *wsConn) write(frame []byte, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return c.conn.Write(ctx, websocket.MessageText, frame)
-}
-
-// ping waits for the pong.
-func (c *wsConn) ping(timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	return c.conn.Ping(ctx)
-}
-
-// close says goodbye and waits a few seconds for the other end to do so.
-func (c *wsConn) close(code int, reason string) {
-	const most = 120 // bytes; a close frame holds 123
-	if len(reason) > most {
-		reason = reason[:most]
-	}
-	// Whether the other end heard it makes no difference.
-	_ = c.conn.Close(websocket.StatusCode(code), reason)
-}
-
-// abort drops the connection.
-func (c *wsConn) abort() { _ = c.conn.CloseNow() }
