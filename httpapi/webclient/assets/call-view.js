@@ -113,6 +113,7 @@ export class CallView extends BaseElement {
 	 */
 	#statusOf(current, connection) {
 		if (current.phase === "ended") return current.status;
+		if (connection === "refused") return this.text("error.offline"); // and it stays so
 		if (connection !== "connected") return this.text("status.offline");
 		const lost = current.session?.remotes.find((r) => r.state === "reconnecting");
 		if (lost) return this.text("status.reconnecting", { name: current.names.get(lost.userId) ?? lost.userId });

@@ -313,7 +313,9 @@ class CallController extends EventTarget {
 				if (data.exoClientId !== this.#wc.clientId) current.session?.receive(data);
 			},
 			(error) => {
-				if (this.#current === current) this.#log.error("No data of the call", error);
+				// Most likely the call has ended while there was no connection.
+				this.#log.info(`No more data of ${current.callId}`, error);
+				if (this.#current === current) this.#recheck().catch((fault) => this.#log.warn("The call could not be checked", fault));
 			},
 		);
 		current.channel = channel;

@@ -150,7 +150,8 @@ class Client extends Page {
 		if (!globalThis.document) return;
 		this.#page = new AbortController();
 		const { signal } = this.#page;
-		addEventListener("online", () => bayeux.wake(), { signal });
+		// Also when the network goes: the sooner it is noticed the better.
+		for (const change of ["online", "offline"]) addEventListener(change, () => bayeux.wake(), { signal });
 		addEventListener("pagehide", () => {
 			this.#spool.flush();
 			// What was queued in this turn must leave before the farewell.
