@@ -49,6 +49,8 @@ const (
 	errConnectOvertaken    = "408::connect_overtaken"
 	errTooManyMessages     = "429::too_many_messages"
 	errInternal            = "500::internal"
+	errBusy                = "503::busy"
+	errTimeout             = "504::timeout"
 
 	reasonPolicy = "denied_by_security_policy"
 	reasonLimit  = "limit"
@@ -96,6 +98,9 @@ func (r *Refusal) code() int {
 // refusalText forms the Bayeux error for a hook's error. The fallback reason
 // is used when the error does not bring one.
 func refusalText(err error, fallback, text string) string {
+	if text, ok := hookText(err); ok {
+		return text
+	}
 	code, reason := 403, fallback
 	var refusal *Refusal
 	if errors.As(err, &refusal) {

@@ -36,6 +36,7 @@ type exchange struct {
 	calls     []chan struct{}
 	stranger  bool // the first message had no session that it may use
 	final     bool // the client was told that there is no way back
+	hookLate  bool // a hook was given up
 }
 
 func (x *exchange) transport() string {
@@ -93,7 +94,7 @@ func (x *exchange) add(r *reply) {
 }
 
 func (x *exchange) fail(m *Message, text string) {
-	r := &reply{to: m, err: text}
+	r := &reply{to: m, err: text, bare: text == errTimeout}
 	if text == errSessionUnknown && m.Channel == metaConnect {
 		if x.final {
 			r.advice = adviceNone
@@ -153,9 +154,12 @@ func (x *exchange) incoming(s *Session, m *Message) string {
 	if x.srv.opts.Incoming == nil {
 		return ""
 	}
-	ctx, cancel := x.srv.callContext(x.ctx)
-	defer cancel()
-	if err := x.srv.opts.Incoming(ctx, s, m); err != nil {
+	hook := x.srv.opts.Incoming
+	err := x.ask(x.srv.guards.incoming, s, func(ctx context.Context) error { return hook(ctx, s, m) }, nil)
+	if err != nil {
+		if text, ok := hookText(err); ok {
+			return text
+		}
 		var refusal *Refusal
 		if errors.As(err, &refusal) {
 			return refusalText(err, reasonPolicy, "message_denied")
@@ -277,7 +281,7 @@ func (x *exchange) find(m *Message) *Session {
 		if s == nil && x.srv.banished(m.clientID) {
 			x.final = true
 		}
-		if !x.final && !x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request)) {
+		if !x.final && x.status == 0 && !x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request)) {
 			x.status, x.code = http.StatusTooManyRequests, "too_many_unknown_sessions"
 			x.srv.crowding("messages with unknown sessions from one address; a host behind a proxy sets Options.ClientAddr")
 		}
@@ -306,11 +310,11 @@ func (x *exchange) mayUse(s *Session) bool {
 	case !x.srv.opts.TrustClientSession:
 		return false
 	}
-	err := x.srv.reauthenticate(x.ctx, x.request, s)
+	err := x.srv.recheck(x.ctx, x.request, s)
 	if err == nil {
 		return true
 	}
-	if !errors.Is(err, ErrForeign) {
+	if !x.unavailable(err) && !errors.Is(err, ErrForeign) {
 		x.final = true
 		s.endNow(ReasonUnauthorized)
 	}

@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -22,19 +23,31 @@ func (x *exchange) shake(m *Message) {
 		srv.crowding("handshakes from one address; a host behind a proxy sets Options.ClientAddr")
 		return
 	}
-	if text := x.incoming(nil, m); text != "" {
+	switch text := x.incoming(nil, m); text {
+	case "":
+	case errTimeout:
+		x.unavailable(errHookLate)
+		return
+	case errBusy:
+		x.unavailable(errHookBusy)
+		return
+	case errInternal:
+		x.fail(m, text)
+		return
+	default:
 		x.refuse(m, text, nil)
 		return
 	}
-	ctx, cancel := srv.callContext(x.ctx)
-	defer cancel()
-	var identity Identity
-	if srv.opts.Authenticate != nil {
-		var err error
-		if identity, err = srv.opts.Authenticate(ctx, x.request, m); err != nil {
-			x.refuse(m, refusalText(err, "", "handshake_denied"), err)
-			return
-		}
+	identity, err := x.authenticate(m)
+	switch {
+	case err == errHookPanic:
+		x.fail(m, errInternal)
+		return
+	case x.unavailable(err):
+		return
+	case err != nil:
+		x.refuse(m, refusalText(err, "", "handshake_denied"), err)
+		return
 	}
 	if identity.User == "" && !srv.opts.AllowAnonymous {
 		x.refuse(m, "403::handshake_denied", nil)
@@ -62,6 +75,23 @@ func (x *exchange) shake(m *Message) {
 	}
 	srv.sessionOpened(s)
 	x.handshake, x.greeting = x.handshakeReply(s, m)
+}
+
+// authenticate asks the application whose handshake this is.
+func (x *exchange) authenticate(m *Message) (Identity, error) {
+	hook := x.srv.opts.Authenticate
+	if hook == nil {
+		return Identity{}, nil
+	}
+	var identity Identity
+	err := x.ask(x.srv.guards.authenticate, nil, func(ctx context.Context) (err error) {
+		identity, err = hook(ctx, x.request, m)
+		return err
+	}, nil)
+	if err != nil {
+		return Identity{}, err
+	}
+	return identity, nil
 }
 
 // deliverDuringHandshakeLocked takes the messages that go out with the

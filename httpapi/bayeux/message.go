@@ -339,13 +339,16 @@ type reply struct {
 	advice  string
 	ext     []byte
 	members []byte // further members, each with a leading comma
+	bare    bool   // a hook may still be writing to the message's reply ext
 }
 
 // encode forms the reply's JSON.
 func (r *reply) encode() []byte {
 	m := r.to
-	for _, f := range m.replyExt {
-		r.ext = appendMember(r.ext, f.name, f.value)
+	if !r.bare {
+		for _, f := range m.replyExt {
+			r.ext = appendMember(r.ext, f.name, f.value)
+		}
 	}
 	b := make([]byte, 0, 128+len(r.members)+len(r.ext)+len(m.subscription))
 	b = append(b, '{')

@@ -30,13 +30,16 @@ func (x *exchange) publish(s *Session, m *Message) {
 	}
 	handled := false
 	if hook := x.srv.opts.OnPublish; hook != nil {
-		ctx, cancel := x.srv.callContext(x.ctx)
-		defer cancel()
-		var err error
-		if handled, err = hook(ctx, s, m); err != nil {
+		var verdict bool
+		err := x.ask(x.srv.guards.publish, s, func(ctx context.Context) (err error) {
+			verdict, err = hook(ctx, s, m)
+			return err
+		}, nil)
+		if err != nil {
 			x.fail(m, deletedText(err))
 			return
 		}
+		handled = verdict
 	}
 	x.srv.stats.published.Add(1)
 	switch {
@@ -58,12 +61,12 @@ func (x *exchange) publish(s *Session, m *Message) {
 // broadcast distributes a client's message. It returns the error text if a
 // filter or the history refused it.
 func (x *exchange) broadcast(s *Session, m *Message) string {
-	ctx, cancel := x.srv.callContext(x.ctx)
-	defer cancel()
-	data, err := x.srv.filter(ctx, s, m)
+	data, err := x.filter(s, m)
 	if err != nil || data == nil {
 		return deletedText(err)
 	}
+	ctx, cancel := x.srv.callContext(x.ctx)
+	defer cancel()
 	var except *Session
 	if x.srv.hidesOwn(m.Channel) {
 		except = s
@@ -77,6 +80,9 @@ func (x *exchange) broadcast(s *Session, m *Message) string {
 
 // deletedText is the error text for a message that a hook dropped.
 func deletedText(err error) string {
+	if text, ok := hookText(err); ok {
+		return text
+	}
 	var refusal *Refusal
 	if errors.As(err, &refusal) {
 		return refusalText(err, reasonPolicy, "publish_denied")

@@ -80,6 +80,22 @@ func (srv *Server) hidesOwn(channel string) bool {
 	return hide
 }
 
+// filter is the server's, under the guard of hooks.
+func (x *exchange) filter(s *Session, m *Message) (json.RawMessage, error) {
+	if len(x.srv.opts.Channels) == 0 {
+		return m.Data, nil
+	}
+	var data json.RawMessage
+	err := x.ask(x.srv.guards.filter, s, func(ctx context.Context) (err error) {
+		data, err = x.srv.filter(ctx, s, m)
+		return err
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
 // filter runs the filters for the channel over a client's data. Nil data means
 // that the message is to be dropped.
 func (srv *Server) filter(ctx context.Context, s *Session, m *Message) (data json.RawMessage, err error) {

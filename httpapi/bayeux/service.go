@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,6 +72,7 @@ func (r *Request) answer(data json.RawMessage, ok bool) error {
 type service struct {
 	segments []string
 	handler  ServiceHandler
+	stuck    *atomic.Int32 // calls beyond their deadline
 }
 
 // HandleService makes h answer the remote calls on a service channel. The
@@ -85,7 +87,7 @@ func (srv *Server) HandleService(pattern string, h ServiceHandler) error {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.services = append(srv.services, service{strings.Split(name[1:], "/"), h})
+	srv.services = append(srv.services, service{strings.Split(name[1:], "/"), h, new(atomic.Int32)})
 	return nil
 }
 
@@ -113,13 +115,14 @@ func (v *service) match(segments []string) (map[string]string, bool) {
 	return params, len(segments) == len(v.segments)
 }
 
-func (srv *Server) serviceFor(channel string) (ServiceHandler, map[string]string) {
+func (srv *Server) serviceFor(channel string) (*service, map[string]string) {
 	segments := strings.Split(channel[1:], "/")
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
 	for i := range srv.services {
 		if params, ok := srv.services[i].match(segments); ok {
-			return srv.services[i].handler, params
+			found := srv.services[i]
+			return &found, params
 		}
 	}
 	return nil, nil
@@ -129,7 +132,7 @@ func (srv *Server) serviceFor(channel string) (ServiceHandler, map[string]string
 // once, so many waiting.
 type callQueue struct {
 	mu      sync.Mutex
-	waiting []func()
+	waiting []func() bool
 	running int
 	life    context.Context // made by the first call
 	cancel  context.CancelFunc
@@ -156,14 +159,17 @@ func (q *callQueue) stop(reason Reason) {
 // call hands a message to its handler. It returns the error text if there is
 // none or if too many calls wait.
 func (x *exchange) call(s *Session, m *Message) string {
-	handler, params := x.srv.serviceFor(m.Channel)
-	if handler == nil {
+	v, params := x.srv.serviceFor(m.Channel)
+	if v == nil {
 		return errServiceUnknown
+	}
+	if v.busy(s) {
+		return errBusy
 	}
 	own := m.detach()
 	r := &Request{Message: own, Data: own.Data, session: s, params: params}
 	done := make(chan struct{})
-	if !x.srv.enqueueCall(s, func() { defer close(done); x.srv.runCall(s, r, handler) }) {
+	if !x.srv.enqueueCall(s, func() bool { defer close(done); return x.srv.runCall(s, r, v) }) {
 		return "403:" + reasonLimit + ":publish_denied"
 	}
 	x.calls = append(x.calls, done)
@@ -188,7 +194,7 @@ func (x *exchange) awaitCalls() {
 	}
 }
 
-func (srv *Server) enqueueCall(s *Session, run func()) bool {
+func (srv *Server) enqueueCall(s *Session, run func() bool) bool {
 	q := &s.calls
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -201,11 +207,18 @@ func (srv *Server) enqueueCall(s *Session, run func()) bool {
 	q.waiting = append(q.waiting, run)
 	if q.running < srv.opts.MaxCalls {
 		q.running++
-		srv.tasks.spawn(func() { q.drain() })
+		srv.tasks.spawn(q.drain)
 	}
 	return true
 }
 
+// busy reports whether so many calls are stuck that no further one is tried.
+func (v *service) busy(s *Session) bool {
+	return v.stuck.Load() >= maxStuck || s.stuck.Load() >= maxStuckOfSession
+}
+
+// drain runs what waits. It ends early if a call took so long that another
+// goroutine has taken its place.
 func (q *callQueue) drain() {
 	for {
 		q.mu.Lock()
@@ -222,24 +235,46 @@ func (q *callQueue) drain() {
 		q.waiting[0] = nil
 		q.waiting = q.waiting[1:]
 		q.mu.Unlock()
-		run()
+		if !run() {
+			return
+		}
 	}
 }
 
 // runCall runs a handler under its deadline. Whatever the handler does, the
-// client gets exactly one answer.
-func (srv *Server) runCall(s *Session, r *Request, handler ServiceHandler) {
-	ctx, cancel := context.WithTimeout(s.calls.life, srv.opts.CallTimeout)
-	defer cancel()
+// client gets exactly one answer. It reports false if the handler came back so
+// late that its place was given away.
+func (srv *Server) runCall(s *Session, r *Request, v *service) (inTime bool) {
 	// Refused if the handler has answered by then.
 	fail := func() { _ = r.Fail(srv.opts.PanicData) }
-	stop := context.AfterFunc(ctx, fail)
-	defer stop()
 	defer fail()
+	if v.busy(s) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(s.calls.life, srv.opts.CallTimeout)
+	defer cancel()
+	var state atomic.Int32
+	stop := context.AfterFunc(ctx, func() {
+		fail()
+		s.stuck.Add(1)
+		v.stuck.Add(1)
+		if state.CompareAndSwap(callRunning, callAbandoned) {
+			srv.tasks.spawn(s.calls.drain)
+			return
+		}
+		s.stuck.Add(-1)
+		v.stuck.Add(-1)
+	})
+	defer stop()
 	defer func() {
 		if fault := recover(); fault != nil {
 			srv.panicked("service handler", fault, debug.Stack())
 		}
+		if inTime = state.CompareAndSwap(callRunning, callReturned); !inTime {
+			s.stuck.Add(-1)
+			v.stuck.Add(-1)
+		}
 	}()
-	handler(ctx, s, r)
+	v.handler(ctx, s, r)
+	return true
 }

@@ -24,6 +24,7 @@ type Session struct {
 	attrs    sync.Map
 	seen     atomic.Int64
 	calls    callQueue
+	stuck    atomic.Int32 // hooks that were called for it and given up
 
 	// turn holds a token while a request other than a lone connect is
 	// processed, so that one client's requests take effect one by one.

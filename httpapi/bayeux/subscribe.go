@@ -3,7 +3,6 @@ package bayeux
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 )
 
 // subscribe processes a subscribe message: all its channels or none.
@@ -95,17 +94,23 @@ func (x *exchange) authorizeChannel(s *Session, m *Message, op Operation, name s
 	if op == OpPublish {
 		create, denied = "channel_create_denied", "publish_denied"
 	}
-	ctx, cancel := x.srv.callContext(x.ctx)
-	defer cancel()
-	if !isService(name) && !x.srv.hub.exists(name) {
-		if err := x.srv.opts.Authorize(ctx, s, OpCreate, name, m); err != nil {
-			return refusalText(err, reasonPolicy, create)
+	text := denied
+	err := x.ask(x.srv.guards.authorize, s, func(ctx context.Context) error {
+		if !isService(name) && !x.srv.hub.exists(name) {
+			if err := x.srv.opts.Authorize(ctx, s, OpCreate, name, m); err != nil {
+				text = create
+				return err
+			}
 		}
+		return x.srv.opts.Authorize(ctx, s, op, name, m)
+	}, nil)
+	if err == nil {
+		return ""
 	}
-	if err := x.srv.opts.Authorize(ctx, s, op, name, m); err != nil {
-		return refusalText(err, reasonPolicy, denied)
+	if fault, ok := hookText(err); ok {
+		return fault
 	}
-	return ""
+	return refusalText(err, reasonPolicy, text)
 }
 
 // confirm tells the application of new subscriptions. If it refuses one, all
@@ -114,21 +119,13 @@ func (x *exchange) confirm(s *Session, m *Message, added []string) (failure stri
 	var agreed []string
 	done := false
 	defer func() {
-		if fault := recover(); fault != nil {
-			x.srv.panicked("OnSubscribe", fault, debug.Stack())
-			failure = errInternal
-		} else if done {
-			return
+		if !done {
+			x.takeBack(s, added, agreed)
 		}
-		x.takeBack(s, added, agreed)
 	}()
-	ctx, cancel := x.srv.callContext(x.ctx)
-	defer cancel()
 	for _, name := range added {
-		if hook := x.srv.opts.OnSubscribe; hook != nil {
-			if err := hook(ctx, s, name, m); err != nil {
-				return refusalText(err, reasonPolicy, "subscribe_denied")
-			}
+		if err := x.announce(s, m, name); err != nil {
+			return refusalText(err, reasonPolicy, "subscribe_denied")
 		}
 		agreed = append(agreed, name)
 	}
@@ -142,6 +139,22 @@ func (x *exchange) confirm(s *Session, m *Message, added []string) (failure stri
 	}
 	done = true
 	return ""
+}
+
+// announce calls OnSubscribe. If that agrees after it was given up, it hears
+// at once that the subscription is over.
+func (x *exchange) announce(s *Session, m *Message, name string) error {
+	hook := x.srv.opts.OnSubscribe
+	if hook == nil {
+		return nil
+	}
+	return x.ask(x.srv.guards.subscribe, s, func(ctx context.Context) error {
+		return hook(ctx, s, name, m)
+	}, func(err error) {
+		if err == nil {
+			x.srv.unsubscribed(s, name, ReasonUnsubscribed)
+		}
+	})
 }
 
 // takeBack removes subscriptions that were not confirmed. The hook hears of

@@ -1,0 +1,231 @@
+package bayeux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds for hooks that do not come back. A client that keeps asking must not
+// use up what there is for all, hence the bound for one session.
+const (
+	maxStuck          = 64   // calls of one hook beyond their deadline
+	maxStuckOfSession = 4    // the same for one session, all hooks together
+	maxHookCalls      = 1024 // calls of one hook at once; others wait
+)
+
+// hookFault is the error of a hook that did not answer.
+type hookFault struct {
+	status int    // for what cannot be answered by a Bayeux message
+	code   string // the same
+	text   string // the Bayeux error
+}
+
+func (f *hookFault) Error() string { return "bayeux: hook failed: " + f.text }
+
+var (
+	errHookLate  = &hookFault{http.StatusGatewayTimeout, "hook_timeout", errTimeout}
+	errHookBusy  = &hookFault{http.StatusServiceUnavailable, "hook_busy", errBusy}
+	errHookPanic = &hookFault{http.StatusInternalServerError, "internal", errInternal}
+)
+
+// hookGuard bounds the calls of one hook.
+type hookGuard struct {
+	name  string
+	slots chan struct{} // a token for each call that runs
+	stuck atomic.Int32
+}
+
+func newHookGuard(name string) *hookGuard {
+	return &hookGuard{name: name, slots: make(chan struct{}, maxHookCalls)}
+}
+
+// hookGuards are the guards of a server's hooks.
+type hookGuards struct {
+	authenticate, reauthenticate, authorize, incoming, publish, subscribe, filter *hookGuard
+}
+
+func newHookGuards() hookGuards {
+	return hookGuards{
+		authenticate: newHookGuard("Authenticate"), reauthenticate: newHookGuard("Reauthenticate"),
+		authorize: newHookGuard("Authorize"), incoming: newHookGuard("Incoming"),
+		publish: newHookGuard("OnPublish"), subscribe: newHookGuard("OnSubscribe"), filter: newHookGuard("Filters"),
+	}
+}
+
+// The states of a hookCall.
+const (
+	callRunning int32 = iota
+	callReturned
+	callAbandoned
+)
+
+// hookCall is one call of a hook on a goroutine of its own.
+type hookCall struct {
+	srv   *Server
+	guard *hookGuard
+	s     *Session // nil for Authenticate
+	state atomic.Int32
+	done  chan error
+	late  func(error)
+}
+
+// ask calls a hook and waits for it until its deadline. What the hook sets must
+// be read only if the error is not a hookFault, since a hook that was given up
+// may still be running. If it returns after that, late, unless nil, gets its
+// result.
+func (srv *Server) ask(ctx context.Context, g *hookGuard, s *Session, hook func(context.Context) error, late func(error)) error {
+	if g.stuck.Load() >= maxStuck || s != nil && s.stuck.Load() >= maxStuckOfSession {
+		return errHookBusy
+	}
+	until := time.Now().Add(srv.opts.CallTimeout)
+	own, cancel := srv.callContext(ctx)
+	defer cancel()
+	if err := g.enter(own); err != nil {
+		return err
+	}
+	c := &hookCall{srv: srv, guard: g, s: s, done: make(chan error, 1), late: late}
+	srv.tasks.spawn(func() { c.run(own, hook) })
+	err, returned := c.wait(own, until)
+	if !returned {
+		srv.log.Error("bayeux: hook did not return in time", "hook", g.name, "stuck", g.stuck.Load())
+		return errHookLate
+	}
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(own.Err(), context.DeadlineExceeded) {
+		return errHookLate
+	}
+	return err
+}
+
+// enter waits for a slot.
+func (g *hookGuard) enter(ctx context.Context) error {
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case g.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errHookBusy
+	}
+}
+
+func (c *hookCall) run(ctx context.Context, hook func(context.Context) error) {
+	var err error = errHookPanic
+	defer func() {
+		// Nothing to recover from but no result either: the hook has ended
+		// its goroutine, as a failing test does.
+		if fault := recover(); fault != nil || err == errHookPanic {
+			c.srv.panicked(c.guard.name, fault, debug.Stack())
+		}
+		<-c.guard.slots
+		if c.state.CompareAndSwap(callRunning, callReturned) {
+			c.done <- err
+			return
+		}
+		c.count(-1)
+		if c.late != nil {
+			c.srv.safely(c.guard.name, func() { c.late(err) })
+		}
+	}()
+	err = hook(ctx)
+}
+
+// wait returns the hook's error, or gives it up at its deadline. That the
+// client is gone is no reason to give up: what it sent may still take effect.
+func (c *hookCall) wait(ctx context.Context, until time.Time) (err error, returned bool) {
+	select {
+	case err = <-c.done:
+		return err, true
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(max(time.Until(until), time.Millisecond))
+	defer timer.Stop()
+	select {
+	case err = <-c.done:
+		return err, true
+	case <-timer.C:
+	}
+	c.count(1)
+	if c.state.CompareAndSwap(callRunning, callAbandoned) {
+		return nil, false
+	}
+	c.count(-1)
+	return <-c.done, true
+}
+
+func (c *hookCall) count(n int32) {
+	c.guard.stuck.Add(n)
+	if c.s != nil {
+		c.s.stuck.Add(n)
+	}
+}
+
+// ask calls a hook for a message. Once one has not come back, the others of
+// the same request are not tried, as each would take as long.
+func (x *exchange) ask(g *hookGuard, s *Session, hook func(context.Context) error, late func(error)) error {
+	if x.hookLate {
+		return errHookBusy
+	}
+	err := x.srv.ask(x.ctx, g, s, hook, late)
+	x.hookLate = err == errHookLate
+	return err
+}
+
+// unavailable answers a whole request for a hook that did not answer. It
+// reports false if the error is another.
+func (x *exchange) unavailable(err error) bool {
+	var fault *hookFault
+	if !errors.As(err, &fault) || fault == errHookPanic {
+		return false
+	}
+	x.status, x.code = fault.status, fault.code
+	return true
+}
+
+// hookText returns the Bayeux error of a hook that did not answer.
+func hookText(err error) (string, bool) {
+	var fault *hookFault
+	if errors.As(err, &fault) {
+		return fault.text, true
+	}
+	return "", false
+}
+
+// reauthenticate asks the application whether a WebSocket may go on. If it
+// does not answer the socket is closed, for the client to try again: nothing
+// may go to a client that could not be checked, but its session is kept.
+func (srv *Server) reauthenticate(ctx context.Context, r *http.Request, s *Session) error {
+	err := srv.recheck(ctx, r, s)
+	var fault *hookFault
+	if !errors.As(err, &fault) || fault == errHookPanic {
+		return err
+	}
+	s.mu.Lock()
+	k := s.socket
+	s.mu.Unlock()
+	if k != nil {
+		k.leave(closeTryAgain, fault.code)
+	}
+	return nil
+}
+
+// recheck asks the application whether the request may use the session. A
+// panic counts as a no.
+func (srv *Server) recheck(ctx context.Context, r *http.Request, s *Session) error {
+	hook := srv.opts.Reauthenticate
+	if hook == nil {
+		return nil
+	}
+	err := srv.ask(ctx, srv.guards.reauthenticate, s, func(ctx context.Context) error { return hook(ctx, r, s) }, nil)
+	if err != nil {
+		return fmt.Errorf("reauthenticate: %w", err)
+	}
+	return nil
+}
