@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -142,6 +143,10 @@ func (k *socket) process(x *exchange, list []*Message) {
 	k.mu.Unlock()
 	defer func() {
 		x.release()
+		if len(x.calls) > 0 {
+			// Many remote calls are answered at once; then one write will do.
+			runtime.Gosched()
+		}
 		k.mu.Lock()
 		k.busy = false
 		k.mu.Unlock()
