@@ -155,7 +155,13 @@ func (x *exchange) incoming(s *Session, m *Message) string {
 		return ""
 	}
 	hook := x.srv.opts.Incoming
-	err := x.ask(x.srv.guards.incoming, s, func(ctx context.Context) error { return hook(ctx, s, m) }, nil)
+	call := func(ctx context.Context) error { return hook(ctx, s, m) }
+	var err error
+	if isMeta(m.Channel) {
+		err = x.ask(x.srv.guards.incoming, s, call, nil)
+	} else {
+		err = x.askForPublish(x.srv.guards.incoming, s, call)
+	}
 	if err != nil {
 		if text, ok := hookText(err); ok {
 			return text

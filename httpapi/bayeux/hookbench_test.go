@@ -11,8 +11,14 @@ import (
 // BenchmarkPublishHooks measures one publish on a WebSocket, from its writing
 // to its acknowledgement, with the hooks that a publish asks.
 func BenchmarkPublishHooks(b *testing.B) {
+	for name, guard := range map[string]bool{"inline": false, "guarded": true} {
+		b.Run(name, func(b *testing.B) { benchmarkPublishHooks(b, guard) })
+	}
+}
+
+func benchmarkPublishHooks(b *testing.B, guard bool) {
 	s := newSite(b, &bayeux.Options{
-		MaxMessageRate: bayeux.Unlimited, MaxInterval: time.Hour, PingEvery: time.Hour,
+		GuardPublish: guard, MaxMessageRate: bayeux.Unlimited, MaxInterval: time.Hour, PingEvery: time.Hour,
 		Authorize: func(context.Context, *bayeux.Session, bayeux.Operation, string, *bayeux.Message) error { return nil },
 		OnPublish: func(context.Context, *bayeux.Session, *bayeux.Message) (bool, error) { return true, nil },
 	})

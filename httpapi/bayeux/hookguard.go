@@ -178,6 +178,22 @@ func (x *exchange) ask(g *hookGuard, s *Session, hook func(context.Context) erro
 	return err
 }
 
+// askForPublish is ask for the hooks of a publish, which is what a server does
+// most: unless Options.GuardPublish is set they run on this goroutine, since
+// handing them to another would cost as much as the publish itself takes here.
+func (x *exchange) askForPublish(g *hookGuard, s *Session, hook func(context.Context) error) error {
+	if x.srv.opts.GuardPublish {
+		return x.ask(g, s, hook, nil)
+	}
+	ctx, cancel := x.srv.callContext(x.ctx)
+	defer cancel()
+	err := hook(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errHookLate
+	}
+	return err
+}
+
 // unavailable answers a whole request for a hook that did not answer. It
 // reports false if the error is another.
 func (x *exchange) unavailable(err error) bool {

@@ -40,9 +40,20 @@ const (
 // everybody may connect, subscribe and publish, as CometD's is; a server that
 // faces strangers sets at least Authenticate and Authorize.
 //
-// Hooks run on the goroutine of the request, without any lock held, and may
-// call everything in this package except Shutdown. A hook that panics refuses
-// the message it was called for.
+// Hooks run without any lock held, and may call everything in this package
+// except Shutdown. A hook that panics refuses the message it was called for.
+//
+// Hooks with a context must return when it ends, which is after CallTimeout.
+// One that does not is given up: its message is answered "504::timeout", a
+// handshake or a request that Reauthenticate was asked about by HTTP 504, on a
+// WebSocket by closing it with 1013. What it returns later is ignored, except
+// that OnUnsubscribe is called for a subscription that OnSubscribe agreed to
+// too late. While 64 calls of one hook are stuck, or 4 of one session, further
+// ones are answered at once by "503::busy" or HTTP 503; at most 1,024 calls of
+// one hook run at a time. The same holds for service handlers, each counted by
+// itself. Those hooks that a publish asks (Incoming, Authorize, OnPublish and
+// filters) are given up only with GuardPublish. Hooks without a context, and a
+// History, are always waited for: they must not block.
 type Options struct {
 	// Authenticate decides who a handshake comes from. The request is the one
 	// that carries the handshake, on a WebSocket the one that opened it. The
@@ -198,6 +209,12 @@ type Options struct {
 
 	// CallTimeout bounds every hook and every remote call. Defaults to 5 s.
 	CallTimeout time.Duration
+
+	// GuardPublish gives up the hooks of a publish too when they do not return
+	// in time. It runs them on a goroutine of their own, which makes a publish
+	// with quick hooks about a sixth dearer. Defaults to trusting them to heed
+	// their context.
+	GuardPublish bool
 
 	// MaxCalls is how many remote calls of one session run at once; they
 	// start in the order in which they came. Defaults to 4.

@@ -31,10 +31,10 @@ func (x *exchange) publish(s *Session, m *Message) {
 	handled := false
 	if hook := x.srv.opts.OnPublish; hook != nil {
 		var verdict bool
-		err := x.ask(x.srv.guards.publish, s, func(ctx context.Context) (err error) {
+		err := x.askForPublish(x.srv.guards.publish, s, func(ctx context.Context) (err error) {
 			verdict, err = hook(ctx, s, m)
 			return err
-		}, nil)
+		})
 		if err != nil {
 			x.fail(m, deletedText(err))
 			return

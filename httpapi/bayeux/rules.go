@@ -86,10 +86,10 @@ func (x *exchange) filter(s *Session, m *Message) (json.RawMessage, error) {
 		return m.Data, nil
 	}
 	var data json.RawMessage
-	err := x.ask(x.srv.guards.filter, s, func(ctx context.Context) (err error) {
+	err := x.askForPublish(x.srv.guards.filter, s, func(ctx context.Context) (err error) {
 		data, err = x.srv.filter(ctx, s, m)
 		return err
-	}, nil)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (x *exchange) authorizeChannel(s *Session, m *Message, op Operation, name s
 		create, denied = "channel_create_denied", "publish_denied"
 	}
 	text := denied
-	err := x.ask(x.srv.guards.authorize, s, func(ctx context.Context) error {
+	call := func(ctx context.Context) error {
 		if !isService(name) && !x.srv.hub.exists(name) {
 			if err := x.srv.opts.Authorize(ctx, s, OpCreate, name, m); err != nil {
 				text = create
@@ -103,7 +103,13 @@ func (x *exchange) authorizeChannel(s *Session, m *Message, op Operation, name s
 			}
 		}
 		return x.srv.opts.Authorize(ctx, s, op, name, m)
-	}, nil)
+	}
+	var err error
+	if op == OpPublish {
+		err = x.askForPublish(x.srv.guards.authorize, s, call)
+	} else {
+		err = x.ask(x.srv.guards.authorize, s, call, nil)
+	}
 	if err == nil {
 		return ""
 	}
