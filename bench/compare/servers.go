@@ -171,7 +171,8 @@ func (s *server) start(ctx context.Context, bin string, processor int) (*running
 	return nil, fmt.Errorf("%s does not listen", s.name)
 }
 
-// stop kills the server: how it ends is not measured here.
+// stop kills the server: how it ends is not measured here. It may be called
+// again.
 func (r *running) stop() {
 	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()

@@ -21,6 +21,7 @@ type table struct {
 	load    string // of the machine before
 	faults  []string
 	checked int64
+	others  []float64
 }
 
 func newTable(list []*server) *table {
@@ -46,6 +47,7 @@ func (t *table) add(round int, r row, s *server, res *result, err error) {
 		return
 	}
 	t.checked += res.Deliveries
+	t.others = append(t.others, res.others)
 	if res.Lost+res.Doubled+res.Disordered+res.Strays+res.Failures > 0 {
 		t.faults = append(t.faults, fmt.Sprintf("%s, %v, round %d: %d lost or late, %d doubled, %d disordered, %d strays, %d failures %s",
 			s.name, r, round+1, res.Lost, res.Doubled, res.Disordered, res.Strays, res.Failures, res.Failure))
@@ -165,6 +167,9 @@ func (t *table) conditions(w io.Writer) {
 	fmt.Fprintf(w, "\n- %s, %.0f minutes; %s, Linux %s, %d processors: one for the server, one for the load\n",
 		t.started.Format("2 January 2006"), time.Since(t.started).Minutes(), processor(), firstLine("/proc/sys/kernel/osrelease"), runtime.NumCPU())
 	fmt.Fprintf(w, "- load average before %s, after %s (this program's own work included)\n", t.load, loadAverage())
+	if len(t.others) > 0 {
+		fmt.Fprintf(w, "- other programs used %.2f of a processor in the median measurement, %.2f in the worst\n", median(t.others), slices.Max(t.others))
+	}
 	fmt.Fprintf(w, "- %s; Node %s\n", output("go", "version"), output("node", "--version"))
 	for _, s := range t.servers {
 		fmt.Fprintf(w, "- %s: %s\n", s.name, s.version())
