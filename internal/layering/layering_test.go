@@ -20,8 +20,8 @@ const module = "github.com/webconferencing/webconferencing"
 const (
 	uuid      = "github.com/google/uuid"
 	xsync     = "golang.org/x/sync"
-	xsys      = "golang.org/x/sys" // bbolt's
-	websocket = "github.com/coder/websocket"
+	xsys      = "golang.org/x/sys"           // bbolt's
+	websocket = "github.com/coder/websocket" // of tests only
 	bbolt     = "go.etcd.io/bbolt"
 	tint      = "github.com/lmittmann/tint"
 	rapid     = "pgregory.net/rapid"
@@ -90,7 +90,6 @@ var layers = []layer{
 	{
 		packages: []string{"httpapi/bayeux/..."},
 		own:      []string{"httpapi/bayeux/internal/..."},
-		modules:  []string{websocket},
 		never:    []string{"database/sql", "testing/..."},
 	},
 	{
@@ -100,13 +99,13 @@ var layers = []layer{
 	{
 		packages: []string{"httpapi/..."},
 		own:      []string{".", "httpapi/...", "internal/..."},
-		modules:  []string{uuid, xsync, websocket},
+		modules:  []string{uuid, xsync},
 		never:    []string{"database/sql", "testing/..."},
 	},
 	{
 		packages: []string{"examples/..."},
 		own:      []string{".", "httpapi/...", "store/...", "pubsub/...", "connector/...", "examples/...", "internal/..."},
-		modules:  []string{uuid, xsync, websocket, bbolt, xsys, tint},
+		modules:  []string{uuid, xsync, bbolt, xsys, tint},
 		never:    []string{"testing/..."},
 	},
 }
