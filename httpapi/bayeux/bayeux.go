@@ -38,8 +38,9 @@
 //
 // From the server, [Server.Publish] reaches everybody who is subscribed,
 // [Server.Deliver] all sessions of one user, and [Session.Deliver] one client.
-// [Server.HandleService] answers cometd.remoteCall. When the program ends, call
-// [Server.Shutdown] before that of the http.Server.
+// [Server.HandleService] answers cometd.remoteCall. Code that wants to take part
+// as a client does, in a server or in a test, uses [Server.NewLocalSession].
+// When the program ends, call [Server.Shutdown] before that of the http.Server.
 //
 // # Who may do what
 //
@@ -64,7 +65,9 @@
 //
 // Nothing is unbounded: each limit is a field of Options. A client that does
 // not take its messages is ended, with [ReasonSlow], before it can harm others;
-// publishing never waits for a client.
+// publishing never waits for a client. Hooks that do not return in time are
+// given up, so that they harm neither the other requests of a session nor other
+// sessions; [Options] tells what that means for each.
 //
 // # Differences from CometD
 //
@@ -80,7 +83,8 @@
 //
 // All types are safe for concurrent use. The messages of one session, other
 // than connects, are processed one after the other, hooks included; different
-// sessions run in parallel. Hooks are called without locks.
+// sessions run in parallel. What a [LocalSession] sends waits for nothing else
+// of it. Hooks are called without locks.
 package bayeux
 
 import (
@@ -122,6 +126,7 @@ type Server struct {
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
+	locals   int // how many of them are local
 	users    map[string]map[*Session]struct{}
 	sockets  map[*socket]struct{}
 	services []service
@@ -135,6 +140,7 @@ type counters struct {
 // Stats are numbers for monitoring. Those that count are since the start.
 type Stats struct {
 	Sessions  int    // live now
+	Local     int    // those of them that are inside the program
 	Sockets   int    // open WebSockets now
 	Channels  int    // channels and patterns with subscribers now
 	Opened    uint64 // handshakes that succeeded
@@ -220,11 +226,11 @@ func (srv *Server) openSockets() []*socket {
 // Stats returns the present numbers.
 func (srv *Server) Stats() Stats {
 	srv.mu.RLock()
-	sessions, sockets := len(srv.sessions), len(srv.sockets)
+	sessions, locals, sockets := len(srv.sessions), srv.locals, len(srv.sockets)
 	srv.mu.RUnlock()
 	c := &srv.stats
 	return Stats{
-		Sessions: sessions, Sockets: sockets, Channels: srv.hub.count(),
+		Sessions: sessions, Local: locals, Sockets: sockets, Channels: srv.hub.count(),
 		Opened: c.opened.Load(), Refused: c.refused.Load(), Published: c.published.Load(),
 		Delivered: c.delivered.Load(), BadAcks: c.badAcks.Load(), Panics: c.panics.Load(),
 	}

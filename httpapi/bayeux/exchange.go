@@ -178,7 +178,8 @@ func (x *exchange) incoming(s *Session, m *Message) string {
 // carry waits for the session's turn and holds back its other ways to the
 // client, so that what this request causes goes out with its own response.
 func (x *exchange) carry(s *Session) bool {
-	if x.carrying {
+	// What a local session sends may come from a hook that has the turn.
+	if x.carrying || s.local != nil {
 		return true
 	}
 	if !s.await(x.ctx) {
@@ -194,6 +195,9 @@ func (x *exchange) carry(s *Session) bool {
 // throttle slows the client down to its rate, once for a request. A WebSocket
 // is never refused: while this waits its next frame is not read.
 func (x *exchange) throttle(s *Session) bool {
+	if s.local != nil {
+		return true
+	}
 	if x.throttled {
 		return !x.tooMany
 	}

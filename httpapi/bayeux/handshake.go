@@ -290,6 +290,9 @@ func (srv *Server) admit(s *Session) error {
 		}
 	}
 	srv.sessions[s.id] = s
+	if s.local != nil {
+		srv.locals++
+	}
 	if user != "" {
 		if srv.users[user] == nil {
 			srv.users[user] = make(map[*Session]struct{})
@@ -311,6 +314,9 @@ func (srv *Server) forget(s *Session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s.id)
+	if s.local != nil {
+		srv.locals--
+	}
 	if set := srv.users[s.identity.User]; set != nil {
 		delete(set, s)
 		if len(set) == 0 {
@@ -322,5 +328,8 @@ func (srv *Server) forget(s *Session) {
 func (srv *Server) byID(id string) *Session {
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
-	return srv.sessions[id]
+	if s := srv.sessions[id]; s != nil && s.local == nil {
+		return s
+	}
+	return nil
 }

@@ -24,7 +24,8 @@ type Session struct {
 	attrs    sync.Map
 	seen     atomic.Int64
 	calls    callQueue
-	stuck    atomic.Int32 // hooks that were called for it and given up
+	local    *LocalSession // nil for a client outside
+	stuck    atomic.Int32  // hooks that were called for it and given up
 
 	// turn holds a token while a request other than a lone connect is
 	// processed, so that one client's requests take effect one by one.
@@ -102,7 +103,7 @@ func (s *Session) Created() time.Time { return s.created }
 // present, since the server would notice the end of its connection.
 func (s *Session) LastSeen() time.Time {
 	s.mu.Lock()
-	polling := s.held != nil && s.held.wake != nil && !s.closed
+	polling := (s.local != nil || s.held != nil && s.held.wake != nil) && !s.closed
 	s.mu.Unlock()
 	if polling {
 		return time.Now()
@@ -123,15 +124,15 @@ func (s *Session) Alive() bool {
 }
 
 // Connected reports whether the client is there at this moment: a connect is
-// held or a WebSocket is open.
+// held, a WebSocket is open or the session is local.
 func (s *Session) Connected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.closed && (s.held != nil || s.socket != nil)
+	return !s.closed && (s.held != nil || s.socket != nil || s.local != nil)
 }
 
-// Transport returns the name of the transport in use, "long-polling" or
-// "websocket".
+// Transport returns the name of the transport in use, "long-polling",
+// "websocket" or "local".
 func (s *Session) Transport() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,6 +183,9 @@ func (s *Session) Queued() (messages, bytes int) {
 func (s *Session) Deliver(p *Prepared) error { return s.enqueue(p, 0) }
 
 func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
+	if s.local != nil && s.local.takes(p) {
+		return nil
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -209,12 +213,16 @@ func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
 
 // step is what has to happen after a session's lock is released.
 type step struct {
-	push *socket  // has messages to write
-	done *Session // its WebSocket connect has something to say
-	held *held
+	local *LocalSession // has messages to hand out
+	push  *socket       // has messages to write
+	done  *Session      // its WebSocket connect has something to say
+	held  *held
 }
 
 func (n step) run() {
+	if n.local != nil {
+		n.local.kick()
+	}
 	if n.push != nil {
 		n.push.kick()
 	}
@@ -231,6 +239,9 @@ func (s *Session) wakeLocked() step {
 	if !s.queue.prompt(time.Now()) {
 		s.delayLocked()
 		return step{}
+	}
+	if s.local != nil {
+		return step{local: s.local}
 	}
 	if s.socket != nil && !s.connectOnly {
 		return step{push: s.socket}
@@ -369,7 +380,7 @@ func (s *Session) touch() {
 
 // armLocked starts the clock that ends the session unless a connect comes.
 func (s *Session) armLocked() {
-	if s.closed {
+	if s.closed || s.local != nil {
 		return
 	}
 	d := s.interval + s.lifeLocked()
@@ -458,7 +469,10 @@ func (s *Session) close(reason Reason) (finish func()) {
 	}
 	s.mu.Unlock()
 
-	if h == nil && (reason == ReasonKicked || reason == ReasonInactive || reason == ReasonUnauthorized) {
+	if s.local != nil {
+		close(s.local.done)
+	}
+	if h == nil && s.local == nil && (reason == ReasonKicked || reason == ReasonInactive || reason == ReasonUnauthorized) {
 		s.srv.banish(s.id)
 	}
 	s.srv.forget(s)
