@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webconferencing/webconferencing"
@@ -119,6 +120,7 @@ func TestClosedPageLeaves(t *testing.T) {
 func TestReloadKeepsTheSeat(t *testing.T) {
 	bubbles(t, func(t *testing.T, w *world, transport string) {
 		d := w.joinTeam(transport, "mary", "john")
+		synctest.Wait() // the joins have been told
 		d["mary"].mustSubscribe(userChannel + "mary")
 		d["john"].disconnect()
 		time.Sleep(7 * time.Second)
