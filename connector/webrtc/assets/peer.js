@@ -2,11 +2,10 @@
 /**
  * The connection to one remote device.
  *
- * Of two devices the one with the greater client id makes the first offer, and
- * lays down one audio and one video line for both directions. Tracks are put in
- * and taken out of these lines without negotiating again. Later offers (repairs)
- * may come from either side and cross; then the device with the smaller id gives
- * way ("perfect negotiation").
+ * Of two devices the one with the greater client id makes all offers, so that
+ * offers never cross; the other one asks for a new offer when it needs one. The
+ * first offer lays down one audio and one video line for both directions. Tracks
+ * are put in and taken out of these lines without negotiating again.
  *
  * @typedef {import("../../../httpapi/webclient/assets/types.js").RemoteParty} RemoteParty
  * @typedef {import("./media.js").LocalMedia} LocalMedia
@@ -14,7 +13,7 @@
  * @typedef {object} PeerOptions
  * @property {string} clientId of the remote device
  * @property {string} userId
- * @property {boolean} polite gives way when offers cross; does not offer first
+ * @property {boolean} offers this side makes the offers
  * @property {RTCIceServer[]} iceServers
  * @property {LocalMedia} media
  * @property {(message: Record<string, any>) => void} send to the remote device
@@ -29,6 +28,8 @@ const candidateDelay = 40;
 const patience = 3000;
 /** Pause between attempts to repair, in ms. */
 const repairPause = 8000;
+/** Requests for an offer that come faster are one, in ms. */
+const restartPause = 1000;
 const maxBuffered = 200;
 
 export class Peer {
@@ -40,8 +41,6 @@ export class Peer {
 	party;
 	#options;
 	#pc;
-	#making = false;
-	#ignoring = false;
 	#started = false;
 	/** @type {RTCIceCandidateInit[]} that came before the description */
 	#early = [];
@@ -64,7 +63,7 @@ export class Peer {
 		const pc = new RTCPeerConnection({ iceServers: options.iceServers, bundlePolicy: "max-bundle" });
 		this.#pc = pc;
 		pc.addEventListener("negotiationneeded", () => {
-			if (this.#started) this.#later(() => this.#offer());
+			if (this.#started) this.#later(() => this.#negotiate());
 		});
 		pc.addEventListener("icecandidate", ({ candidate }) => {
 			if (candidate) this.#collect(candidate.toJSON());
@@ -134,6 +133,11 @@ export class Peer {
 		if (connectionState === "disconnected" || connectionState === "failed") this.#repair(0);
 	}
 
+	/** The remote device asks for a new offer: its side of the connection is down. */
+	restart() {
+		if (this.#options.offers && Date.now() - this.#lastRepair > restartPause) void this.#restart();
+	}
+
 	close() {
 		this.#closed = true;
 		clearTimeout(this.#foundTimer);
@@ -155,26 +159,23 @@ export class Peer {
 		});
 	}
 
-	async #offer() {
+	async #negotiate() {
+		if (!this.#options.offers) {
+			this.#options.send({ kind: "restart", session: this.session });
+			return;
+		}
 		// An answer is on its way; the browser asks again when it is there.
 		if (this.#pc.signalingState !== "stable") return;
-		this.#making = true;
-		try {
-			await this.#pc.setLocalDescription();
-			this.#sendDescription();
-		} finally {
-			this.#making = false;
-		}
+		await this.#pc.setLocalDescription();
+		this.#sendDescription();
 	}
 
 	/** @param {RTCSessionDescriptionInit} description */
 	async #accept(description) {
 		const pc = this.#pc;
 		const isOffer = description.type === "offer";
-		const crossing = isOffer && (this.#making || pc.signalingState !== "stable");
-		this.#ignoring = crossing && !this.#options.polite;
-		if (this.#ignoring) return;
-		if (!isOffer && pc.signalingState !== "have-local-offer") return; // answers an offer that was taken back
+		if (isOffer === this.#options.offers) return; // offers what is ours to offer, or answers what was not asked
+		if (!isOffer && pc.signalingState !== "have-local-offer") return;
 		await pc.setRemoteDescription(description);
 		for (const candidate of this.#early.splice(0)) await this.#addCandidate(candidate);
 		if (!isOffer) return;
@@ -201,7 +202,7 @@ export class Peer {
 		try {
 			await this.#pc.addIceCandidate(candidate);
 		} catch (error) {
-			if (!this.#ignoring) this.#options.log("A candidate was refused", error);
+			this.#options.log("A candidate was refused", error);
 		}
 	}
 
@@ -223,8 +224,7 @@ export class Peer {
 			this.party.state = "connected";
 		} else if (connectionState === "disconnected" || connectionState === "failed") {
 			this.party.state = "reconnecting";
-			// The polite side waits longer, so that mostly one of both repairs.
-			this.#repair((connectionState === "failed" ? 0 : patience) + (this.#options.polite ? patience : 0));
+			this.#repair(connectionState === "failed" ? 0 : patience);
 		}
 		this.#options.log(`Connection to ${this.party.clientId} is ${connectionState}`);
 		this.#options.changed();
@@ -236,12 +236,16 @@ export class Peer {
 		const wait = Math.max(delay, this.#lastRepair + repairPause - Date.now(), 0);
 		this.#repairTimer = setTimeout(async () => {
 			if (this.#closed || this.healthy) return;
-			this.#lastRepair = Date.now();
-			const iceServers = await this.#options.renewServers();
-			if (this.#closed || this.healthy) return;
-			this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
-			this.#pc.restartIce();
+			await this.#restart();
 			this.#repair(repairPause);
 		}, wait);
+	}
+
+	async #restart() {
+		this.#lastRepair = Date.now();
+		const iceServers = await this.#options.renewServers();
+		if (this.#closed) return;
+		this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
+		this.#pc.restartIce();
 	}
 }

@@ -3,8 +3,8 @@
  * The media of one call on this device: a mesh of peer connections.
  *
  * Devices find each other by saying `hello` to the whole call after joining.
- * Whoever is there already answers: with the first offer if its client id is
- * the greater one, else with a `welcome`, upon which the newcomer offers.
+ * Whoever is there already answers: with an offer if its client id is the
+ * greater one, else with a `welcome`, upon which the newcomer offers.
  * All further messages name the device that they are for in `to`.
  *
  * @typedef {import("../../../httpapi/webclient/assets/types.js").MediaSession} MediaSession
@@ -153,6 +153,9 @@ export class MeshSession extends EventTarget {
 			case "candidates":
 				if (known && data.session === known.remoteSession) known.addCandidates(data.candidates);
 				break;
+			case "restart":
+				if (known && data.session === known.remoteSession) known.restart();
+				break;
 			case "bye":
 				if (data.final) this.dropParty(userId, clientId);
 				else if (known) known.party.state = "reconnecting";
@@ -262,7 +265,7 @@ export class MeshSession extends EventTarget {
 		const peer = new Peer({
 			clientId,
 			userId,
-			polite: !this.#offersTo(clientId),
+			offers: this.#offersTo(clientId),
 			iceServers: this.#iceServers,
 			media: this.#media,
 			send: (message) => this.#send({ ...message, to: clientId }),
