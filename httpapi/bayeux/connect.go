@@ -42,6 +42,11 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 		hold, h.crowded = false, true
 		s.interval = o.MultiSessionInterval
 	}
+	if hold {
+		s.processingLocked(timeout)
+	} else {
+		s.processingLocked(0)
+	}
 	if !hold {
 		x.connect = h
 	} else {
@@ -125,19 +130,26 @@ func (s *Session) resumeLocked(m *Message, h *held) Reason {
 }
 
 // mayHold decides whether one more connect of a browser may be held, and
-// counts it. Over HTTP/2 and later they share a connection and do not matter.
+// counts it.
 func (srv *Server) mayHold(x *exchange, s *Session, h *held) bool {
-	limit := srv.opts.MaxConnectsPerBrowser
-	if x.socket != nil || s.browser == "" || limit == Unlimited || x.request.ProtoMajor >= 2 {
+	if x.socket != nil || s.browser == "" {
+		return true
+	}
+	limit, browser := srv.opts.MaxConnectsPerBrowser, s.browser
+	if x.request.ProtoMajor >= 2 {
+		// A space keeps it apart, as no cookie has one.
+		limit, browser = srv.opts.MaxConnectsPerBrowserHTTP2, s.browser+" 2"
+	}
+	if limit == Unlimited {
 		return true
 	}
 	srv.browserMu.Lock()
 	defer srv.browserMu.Unlock()
-	if srv.browsers[s.browser] >= limit {
+	if srv.browsers[browser] >= limit {
 		return false
 	}
-	srv.browsers[s.browser]++
-	h.browser = s.browser
+	srv.browsers[browser]++
+	h.browser = browser
 	return true
 }
 

@@ -41,6 +41,7 @@ func (o *Options) withDefaults() Options {
 	c.MaxHandshakesPerUser = cmp.Or(c.MaxHandshakesPerUser, 5)
 	c.MaxUnknownPerAddress = cmp.Or(c.MaxUnknownPerAddress, 600)
 	c.MaxConnectsPerBrowser = cmp.Or(c.MaxConnectsPerBrowser, 4)
+	c.MaxConnectsPerBrowserHTTP2 = cmp.Or(c.MaxConnectsPerBrowserHTTP2, Unlimited)
 	c.MultiSessionInterval = cmp.Or(c.MultiSessionInterval, 2*time.Second)
 	c.MaxSubscriptions = cmp.Or(c.MaxSubscriptions, 128)
 	c.MaxSubscriptionsPerRequest = cmp.Or(c.MaxSubscriptionsPerRequest, 32)
@@ -129,6 +130,7 @@ type namedDuration struct {
 func (o *Options) durations() []namedDuration {
 	return []namedDuration{
 		{"Interval", o.Interval, true}, {"MaxInactivity", o.MaxInactivity, true},
+		{"MaxProcessing", o.MaxProcessing, true},
 		{"ReauthenticateEvery", o.ReauthenticateEvery, false}, {"Timeout", o.Timeout, false},
 		{"MaxInterval", o.MaxInterval, false}, {"MaxTimeout", o.MaxTimeout, false},
 		{"MaxClientInterval", o.MaxClientInterval, false}, {"CallTimeout", o.CallTimeout, false},
@@ -151,6 +153,7 @@ func (o *Options) rates() []namedCount {
 		{name: "MaxHandshakesPerUser", value: o.MaxHandshakesPerUser},
 		{name: "MaxUnknownPerAddress", value: o.MaxUnknownPerAddress},
 		{name: "MaxConnectsPerBrowser", value: o.MaxConnectsPerBrowser},
+		{name: "MaxConnectsPerBrowserHTTP2", value: o.MaxConnectsPerBrowserHTTP2},
 	}
 }
 

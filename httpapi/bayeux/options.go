@@ -194,6 +194,13 @@ type Options struct {
 	// Interval. Defaults to 10 s.
 	MaxInterval time.Duration
 
+	// MaxProcessing ends a session whose connect is not answered so long after
+	// the time for which it may be held, for instance because a hook that was
+	// asked about another message of the same batch is stuck. A session does
+	// not expire otherwise while its connect is in progress. Defaults to no
+	// such limit.
+	MaxProcessing time.Duration
+
 	// MaxTimeout caps the hold that a client may ask for in advice.timeout.
 	// Defaults to the larger of Timeout and 60 s.
 	MaxTimeout time.Duration
@@ -284,6 +291,11 @@ type Options struct {
 	// is allowed.
 	MaxConnectsPerBrowser int
 	MultiSessionInterval  time.Duration
+
+	// MaxConnectsPerBrowserHTTP2 is the same over HTTP/2 and later, where the
+	// requests of a browser share a connection; the two are counted apart.
+	// Defaults to Unlimited.
+	MaxConnectsPerBrowserHTTP2 int
 
 	// MaxSubscriptions limits the channels of one session. Defaults to 128.
 	MaxSubscriptions int

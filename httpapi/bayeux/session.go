@@ -52,6 +52,7 @@ type Session struct {
 	active                                  time.Time // when there was more than connects
 	waiting                                 int       // requests that wait for their turn
 	deadline                                time.Time // zero while a connect is in progress
+	overdue                                 time.Time // when that takes too long; zero for never
 }
 
 // held is a connect that waits for something to say.
@@ -378,6 +379,16 @@ func (s *Session) touch() {
 	}
 }
 
+// processingLocked starts the clock that ends the session unless its connect,
+// which may be held for so long, is answered.
+func (s *Session) processingLocked(hold time.Duration) {
+	s.overdue = time.Time{}
+	if limit := s.srv.opts.MaxProcessing; limit > 0 && s.expiry != nil {
+		s.overdue = time.Now().Add(hold + limit)
+		s.expiry.Reset(hold + limit)
+	}
+}
+
 // armLocked starts the clock that ends the session unless a connect comes.
 func (s *Session) armLocked() {
 	if s.closed || s.local != nil {
@@ -396,11 +407,15 @@ func (s *Session) expire() {
 	s.srv.tasks.begin()
 	defer s.srv.tasks.end()
 	s.mu.Lock()
-	if s.closed || s.deadline.IsZero() {
+	end := s.deadline
+	if end.IsZero() {
+		end = s.overdue
+	}
+	if s.closed || end.IsZero() {
 		s.mu.Unlock()
 		return
 	}
-	if left := time.Until(s.deadline); left > 0 {
+	if left := time.Until(end); left > 0 {
 		s.expiry.Reset(left)
 		s.mu.Unlock()
 		return
