@@ -262,7 +262,7 @@ func TestLocalSessionQueue(t *testing.T) {
 		<-l.Done()
 		close(gate)
 		synctest.Wait()
-		if ended.Load() != bayeux.ReasonSlow || next != 101 {
+		if ended.Load() != bayeux.ReasonSlow || next > 101 {
 			t.Errorf("ended %v after %d", ended.Load(), next)
 		}
 	})

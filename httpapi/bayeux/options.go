@@ -48,7 +48,7 @@ const (
 // handshake or a request that Reauthenticate was asked about by HTTP 504, on a
 // WebSocket by closing it with 1013. What it returns later is ignored, except
 // that OnUnsubscribe is called for a subscription that OnSubscribe agreed to
-// too late. While 64 calls of one hook are stuck, or 4 of one session, further
+// too late, which may be after OnSessionClosed. While 64 calls of one hook are stuck, or 4 of one session, further
 // ones are answered at once by "503::busy" or HTTP 503; at most 1,024 calls of
 // one hook run at a time. The same holds for service handlers, each counted by
 // itself. Those hooks that a publish asks (Incoming, Authorize, OnPublish and
