@@ -48,12 +48,16 @@ const (
 // handshake or a request that Reauthenticate was asked about by HTTP 504, on a
 // WebSocket by closing it with 1013. What it returns later is ignored, except
 // that OnUnsubscribe is called for a subscription that OnSubscribe agreed to
-// too late, which may be after OnSessionClosed. While 64 calls of one hook are stuck, or 4 of one session, further
-// ones are answered at once by "503::busy" or HTTP 503; at most 1,024 calls of
-// one hook run at a time. The same holds for service handlers, each counted by
-// itself. Those hooks that a publish asks (Incoming, Authorize, OnPublish and
-// filters) are given up only with GuardPublish. Hooks without a context, and a
-// History, are always waited for: they must not block.
+// too late, which may be after OnSessionClosed. While 64 calls of one hook are
+// stuck, or 4 of one session, further ones are answered at once by "503::busy"
+// or HTTP 503; calls that ran already when a hook got stuck may come on top, as
+// at most 1,024 calls of one hook run at a time.
+//
+// A service handler that does not return in time makes room for the session's
+// next call; the bounds of 64 and 4 hold for each handler too. The hooks that a
+// publish asks (Incoming, Authorize, OnPublish and filters) are given up only
+// with GuardPublish. Hooks without a context, and a History, are always waited
+// for: they must not block.
 type Options struct {
 	// Authenticate decides who a handshake comes from. The request is the one
 	// that carries the handshake, on a WebSocket the one that opened it. The
