@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -97,7 +98,7 @@ func run() error {
 	split := func(s string) []string { return strings.FieldsFunc(s, func(r rune) bool { return r == ',' }) }
 	p.servers, p.scenarios = split(*only), split(*scenarios)
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
@@ -127,6 +128,14 @@ func (p *plan) measure(ctx context.Context) error {
 	}
 	t := newTable(list)
 	t.begin()
+	err := p.fill(ctx, t)
+	t.print(os.Stdout, p)
+	return err
+}
+
+// fill measures everything. What it has when it is stopped makes a table, too.
+func (p *plan) fill(ctx context.Context, t *table) error {
+	list := t.servers
 	for round := range p.rounds {
 		for _, r := range rows() {
 			if len(p.scenarios) > 0 && !slices.Contains(p.scenarios, r.scenario) || r.once && round > 0 {
@@ -139,7 +148,7 @@ func (p *plan) measure(ctx context.Context) error {
 				}
 				res, err := p.quietest(ctx, s, r)
 				if ctx.Err() != nil {
-					return fmt.Errorf("stopped: %w", context.Cause(ctx))
+					return fmt.Errorf("stopped in round %d: %w", round+1, context.Cause(ctx))
 				}
 				if err != nil {
 					fmt.Fprintf(os.Stderr, "round %d: %s %v: %v\n", round+1, s.name, r, err)
@@ -148,7 +157,6 @@ func (p *plan) measure(ctx context.Context) error {
 			}
 		}
 	}
-	t.print(os.Stdout, p)
 	return nil
 }
 
@@ -177,7 +185,7 @@ type result struct {
 func (p *plan) quietest(ctx context.Context, s *server, r row) (*result, error) {
 	var best *result
 	var fault error
-	for range 1 + p.retries {
+	for i := 0; i == 0 || i <= p.retries && !r.once; i++ {
 		res, err := p.one(ctx, s, r)
 		switch {
 		case err != nil:
