@@ -229,7 +229,7 @@ func printBanner(w io.Writer, addr net.Addr, people *directory, data string) {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		host = fmt.Sprintf("localhost:%d", tcp.Port)
 	}
-	fmt.Fprintf(w, "Portal:   http://%s/\n", host)
-	fmt.Fprintf(w, "Users:    %s (password %q)\n", strings.Join(people.logins(), ", "), demoPassword)
-	fmt.Fprintf(w, "Data in:  %s\n", data)
+	// One write, so that who reads it sees all of it at once.
+	fmt.Fprintf(w, "Portal:   http://%s/\nUsers:    %s (password %q)\nData in:  %s\n",
+		host, strings.Join(people.logins(), ", "), demoPassword, data)
 }
