@@ -308,13 +308,23 @@ func (c *cuttable) cut() bool {
 	}
 }
 
+// Read drains what the other side sends over a cut cable, as its kernel's buffer
+// would. Once the server has given up and says so by a close frame, the
+// connection ends: the server would wait for an answer under a lock, in which
+// virtual time can't pass.
 func (c *cuttable) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if c.cut() {
-		<-c.closed
-		return 0, net.ErrClosed
+	const closeFrame = 0x88
+	for {
+		n, err := c.Conn.Read(b)
+		if !c.cut() {
+			return n, err
+		}
+		if err != nil || bytes.IndexByte(b[:n], closeFrame) >= 0 {
+			_ = c.Conn.Close()
+			<-c.closed
+			return 0, net.ErrClosed
+		}
 	}
-	return n, err
 }
 
 func (c *cuttable) Write(b []byte) (int, error) {
