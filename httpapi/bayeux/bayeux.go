@@ -108,6 +108,7 @@ type Server struct {
 	tasks    tasks
 	stats    counters
 	upgrader *wsframe.Upgrader
+	outbox   outbox
 	sequence *sequence
 	key      []byte // signs browser cookies
 	life     context.Context

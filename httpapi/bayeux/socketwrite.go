@@ -52,27 +52,11 @@ func (k *socket) kick() {
 		return
 	}
 	k.writing = true
-	k.srv.tasks.spawn(k.write)
-}
-
-// write writes until there is nothing left. Whoever calls it is the writer.
-func (k *socket) write() {
-	var room [few]outgoing
-	for {
-		batch, end := k.take(room[:0])
-		switch {
-		case end:
-			k.depart()
-			return
-		case len(batch) == 0 || !k.writeBatch(batch):
-			return
-		}
-	}
+	k.srv.enqueue(k)
 }
 
 // flush is for the reader, after it has processed a frame. It writes what has
-// come of that itself, as far as this is possible without waiting: a client
-// that does not read must not keep it from reading.
+// come of that itself.
 func (k *socket) flush() {
 	k.mu.Lock()
 	k.corked = false
@@ -82,23 +66,26 @@ func (k *socket) flush() {
 	}
 	k.writing = true
 	k.mu.Unlock()
-	const most = 2
+	k.write()
+}
+
+// write writes what is possible without waiting: neither a reader nor a socket
+// in the outbox may be kept by a client that does not read. Whoever calls it is
+// the writer, and is no longer when it returns.
+func (k *socket) write() {
+	const most = 2 // after that it is the others' turn
 	var room [few]outgoing
-	for n := 0; ; n++ {
+	for range most {
 		batch, end := k.take(room[:0])
 		switch {
 		case end:
 			k.srv.tasks.spawn(k.depart)
 			return
-		case len(batch) == 0:
-			return
-		case n == most:
-			k.writeLater(batch, k.writeBatch)
-			return
-		case !k.tryBatch(batch):
+		case len(batch) == 0 || !k.tryBatch(batch):
 			return
 		}
 	}
+	k.srv.enqueue(k)
 }
 
 // take appends all that is to be written now. Without anything the caller is no
@@ -130,37 +117,27 @@ func (k *socket) take(batch []outgoing) (_ []outgoing, end bool) {
 	return nil, end
 }
 
-// writeBatch takes all the time that there is. It reports whether the caller
-// may go on writing.
-func (k *socket) writeBatch(batch []outgoing) bool {
-	var room [few][]byte
-	return k.wrote(batch, k.conn.WriteFrames(appendFrames(room[:0], batch)...))
-}
-
-// tryBatch takes no time. If the batch has to wait, another goroutine becomes
-// the writer.
+// tryBatch reports whether the batch was written and the caller may go on. If it
+// has to wait for the client, a goroutine of its own does so.
 func (k *socket) tryBatch(batch []outgoing) bool {
 	var room [few][]byte
 	done, err := k.conn.TryWriteFrames(appendFrames(room[:0], batch)...)
-	switch {
-	case errors.Is(err, wsframe.ErrWouldWait):
-		k.writeLater(batch, k.writeBatch)
-		return false
-	case err == nil && !done:
-		k.writeLater(batch, func(batch []outgoing) bool { return k.wrote(batch, k.conn.Flush()) })
-		return false
+	begun := err == nil && !done
+	if !begun && !errors.Is(err, wsframe.ErrWouldWait) {
+		return k.wrote(batch, err)
 	}
-	return k.wrote(batch, err)
-}
-
-// writeLater makes another goroutine the writer, which begins with the batch.
-func (k *socket) writeLater(batch []outgoing, write func([]outgoing) bool) {
 	batch = slices.Clone(batch)
 	k.srv.tasks.spawn(func() {
-		if write(batch) {
-			k.write()
+		if begun {
+			err = k.conn.Flush()
+		} else {
+			err = k.conn.WriteFrames(appendFrames(nil, batch)...)
+		}
+		if k.wrote(batch, err) {
+			k.srv.enqueue(k)
 		}
 	})
+	return false
 }
 
 // wrote settles what was written or not. It reports whether the connection
