@@ -179,7 +179,8 @@ func (p *publisher) send(r *run, c *channel, at time.Duration) bool {
 // schedule hands out what is due by the rate.
 func (r *run) schedule(since time.Duration) {
 	each := int64(r.subscribers / len(r.channels))
-	due := int64((r.loop.now - since).Seconds() * float64(r.rate) / float64(each))
+	// The loop's own time is from before it slept.
+	due := 1 + int64((r.loop.clock()-since).Seconds()*float64(r.rate)/float64(each))
 	for ; r.scheduled < due; r.scheduled++ {
 		c := r.channels[int(r.scheduled)%len(r.channels)]
 		at := since + time.Duration(float64(r.scheduled)*float64(each)/float64(r.rate)*float64(time.Second))

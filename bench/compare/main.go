@@ -40,6 +40,7 @@ type plan struct {
 	scenarios []string
 	bin       string
 	raw       string
+	pinned    bool    // leave out the rows that are not
 	quiet     float64 // share of a processor that others may use
 	retries   int
 }
@@ -85,6 +86,7 @@ func run() error {
 	only := flag.String("servers", "", "servers, comma-separated (default all)")
 	scenarios := flag.String("scenarios", "", "scenarios, comma-separated (default all)")
 	flag.StringVar(&p.raw, "raw", "", "file for every result as a line of JSON")
+	flag.BoolVar(&p.pinned, "pinned", false, "leave out what is measured without pinning")
 	flag.Float64Var(&p.quiet, "quiet", 0.2, "a measurement is repeated if other programs used more than this share of a processor")
 	flag.IntVar(&p.retries, "retries", 1, "how often it is repeated at most; the quietest counts")
 	limit := flag.Duration("limit", 30*time.Minute, "longest time for everything")
@@ -138,7 +140,7 @@ func (p *plan) fill(ctx context.Context, t *table) error {
 	list := t.servers
 	for round := range p.rounds {
 		for _, r := range rows() {
-			if len(p.scenarios) > 0 && !slices.Contains(p.scenarios, r.scenario) || r.once && round > 0 {
+			if len(p.scenarios) > 0 && !slices.Contains(p.scenarios, r.scenario) || r.once && round > 0 || r.free && p.pinned {
 				continue
 			}
 			for i := range list {

@@ -54,7 +54,9 @@ func (t *table) add(round int, r row, s *server, res *result, err error) {
 	}
 }
 
-// value is the figure that a scenario is about, and whether more is better.
+// value is the figure that a scenario is about, and whether more is better. What
+// is done in a second is counted by the time that the server's processor spent
+// on it: by the clock, other programs on the machine would be measured too.
 func value(r row, res *result) (v float64, more bool) {
 	switch r.scenario {
 	case "idle":
@@ -62,7 +64,10 @@ func value(r row, res *result) (v float64, more bool) {
 	case "rate":
 		return res.P99, false
 	}
-	return res.PerSecond, true
+	if res.ServerCPU <= 0 {
+		return res.PerSecond, true
+	}
+	return res.PerSecond / res.ServerCPU, true
 }
 
 func unit(r row) string {
@@ -72,11 +77,11 @@ func unit(r row) string {
 	case "rate":
 		return "p99 in ms at 20,000 deliveries/s"
 	case "open":
-		return "sessions/s"
+		return "sessions"
 	case "request":
-		return "requests/s"
+		return "requests"
 	}
-	return "deliveries/s"
+	return "deliveries"
 }
 
 func (t *table) print(out io.Writer, p *plan) {
@@ -94,7 +99,9 @@ func (t *table) print(out io.Writer, p *plan) {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprint(w, "\nMedians of the rounds. In brackets: how many times as good as this server ours is, the median over the rounds.\n"+
+	fmt.Fprint(w, "\nMedians of the rounds. Deliveries, requests and sessions are for each second that the server's processor worked; in\n"+
+		"parentheses for each second of the clock, while other programs took their share. In brackets: how many times as good as\n"+
+		"this server ours is, the median over the rounds.\n"+
 		"`~`: the load side was the limit, the server may be faster. `(n/s)`: the rate was not held, this was reached.\n\n")
 	fmt.Fprintf(w, "%d rounds, %v measured after %v of warm-up; %s deliveries checked.\n", p.rounds, p.duration, p.warmup, thousands(float64(t.checked)))
 	for _, f := range t.faults {
@@ -137,6 +144,9 @@ func (t *table) cell(r row, s *server) string {
 	text := mark + thousands(median(values))
 	if r.scenario == "rate" && median(speeds) < 19_000 {
 		text += fmt.Sprintf(" (%s/s)", thousands(median(speeds)))
+	}
+	if _, more := value(r, &result{}); more {
+		text += fmt.Sprintf(" (%s)", thousands(median(speeds)))
 	}
 	if len(ratios) > 0 {
 		text += fmt.Sprintf(" [%.2f]", median(ratios))

@@ -18,10 +18,10 @@ func TestRatiosCompareEqualRounds(t *testing.T) {
 	tab.add(1, r, ours, &result{PerSecond: 1000}, nil)
 	tab.add(2, r, ours, &result{PerSecond: 9000, Saturated: true}, nil)
 	tab.add(2, r, peer, nil, errors.New("broke"))
-	if got, want := tab.cell(r, ours), "~2,000"; got != want {
+	if got, want := tab.cell(r, ours), "~2,000 (2,000)"; got != want {
 		t.Errorf("ours is %q, want %q", got, want)
 	}
-	if got, want := tab.cell(r, peer), "750 [2.00]"; got != want {
+	if got, want := tab.cell(r, peer), "750 (750) [2.00]"; got != want {
 		t.Errorf("the peer is %q, want %q", got, want)
 	}
 	idle := row{scenario: "idle", transport: sockets}
