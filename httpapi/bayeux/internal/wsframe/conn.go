@@ -46,7 +46,7 @@ const drainBytes = 1 << 20
 func newConn(u *Upgrader, conn net.Conn, early []byte) *Conn {
 	c := &Conn{up: u, net: conn, base: time.Now()}
 	c.reader.early = early
-	c.direct.init(c)
+	c.direct.attach(c)
 	return c
 }
 

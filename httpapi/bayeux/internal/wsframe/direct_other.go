@@ -8,7 +8,7 @@ import "errors"
 // usable.
 type direct struct{}
 
-func (*direct) init(*Conn) {}
+func (*direct) attach(*Conn) {}
 
 func (*direct) usable() bool { return false }
 

@@ -26,7 +26,7 @@ type direct struct {
 	writeErr error
 }
 
-func (d *direct) init(c *Conn) {
+func (d *direct) attach(c *Conn) {
 	var conn syscall.RawConn
 	var err error
 	// Only these two: another type with such a method may do more than pass
