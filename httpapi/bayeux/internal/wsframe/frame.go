@@ -44,21 +44,23 @@ type header struct {
 
 func (h *header) control() bool { return h.opcode&bitControl != 0 }
 
-// parseHeader reads a header from the beginning of b. It returns 0 if b is too
-// short, and finds a fault as soon as its first byte is there.
-func parseHeader(b []byte) (h header, n int, err error) {
-	if len(b) == 0 {
-		return h, 0, nil
-	}
-	h.fin, h.opcode = b[0]&bitFin != 0, b[0]&bitsOpcode
+// parseFirst reads the first byte of a header.
+func parseFirst(b byte) (h header, err error) {
+	h.fin, h.opcode = b&bitFin != 0, b&bitsOpcode
 	switch {
-	case b[0]&bitsRSV != 0:
-		return h, 0, broken("reserved bit is set")
+	case b&bitsRSV != 0:
+		return h, broken("reserved bit is set")
 	case h.opcode > opBinary && h.opcode < opClose || h.opcode > opPong:
-		return h, 0, broken("reserved opcode")
+		return h, broken("reserved opcode")
 	case h.control() && !h.fin:
-		return h, 0, broken("fragmented control frame")
+		return h, broken("fragmented control frame")
 	}
+	return h, nil
+}
+
+// parseRest reads the header that begins b and whose first byte is known. It
+// returns 0 if b is too short, and finds a fault as soon as it is there.
+func parseRest(h header, b []byte) (_ header, n int, err error) {
 	if len(b) == 1 {
 		return h, 0, nil
 	}

@@ -64,11 +64,15 @@ func reference(b []byte) (gets, hears []string) {
 		if first&0x70 != 0 || !slices.Contains([]byte{0, 1, 2, 8, 9, 10}, op) || control && !fin {
 			return end(1002)
 		}
+		if !control && (op == 0) != (parts > 0) {
+			return end(1002)
+		}
+		if !control && parts == fuzzFragments {
+			return end(1008)
+		}
 		if len(b) > 1 && (b[1] < 128 || control && b[1] > 128+125) {
 			return end(1002)
 		}
-		// The length is checked before the place in the message, where there
-		// is enough of it.
 		head, size := 2, uint64(0)
 		if len(b) > 1 {
 			size = uint64(b[1] - 128)
@@ -84,12 +88,6 @@ func reference(b []byte) (gets, hears []string) {
 			} else if long > 0 {
 				head = len(b) // incomplete
 			}
-		}
-		if !control && (op == 0) != (parts > 0) {
-			return end(1002)
-		}
-		if !control && parts == fuzzFragments {
-			return end(1008)
 		}
 		if len(b) < head+4 {
 			return gets, hears

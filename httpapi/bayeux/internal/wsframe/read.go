@@ -81,11 +81,15 @@ func (c *Conn) step() (Kind, []byte, error) {
 func (c *Conn) beginFrame() error {
 	r := &c.reader
 	b := r.buffered()
-	h, n, err := parseHeader(b)
-	if err != nil || len(b) == 0 {
+	if len(b) == 0 {
+		return nil
+	}
+	h, err := parseFirst(b[0])
+	if err != nil {
 		return err
 	}
-	// The first byte tells what may not come at this point.
+	// Byte by byte, so that of several faults the same one counts however the
+	// bytes arrive.
 	switch {
 	case h.control():
 	case h.opcode == opContinuation && r.parts == 0:
@@ -97,8 +101,9 @@ func (c *Conn) beginFrame() error {
 	case r.parts >= c.up.opts.MaxFragments:
 		return breach(CodePolicy, "too many fragments")
 	}
-	if n == 0 {
-		return nil
+	h, n, err := parseRest(h, b)
+	if err != nil || n == 0 {
+		return err
 	}
 	if !h.control() {
 		if h.length > uint64(c.up.opts.MaxMessageBytes-len(r.message)) {
