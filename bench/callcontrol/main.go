@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -44,9 +45,22 @@ type sizes struct {
 
 func run() error {
 	parent := flag.String("dir", os.TempDir(), "folder on the disk to measure, for temporary files")
+	at := flag.Int("writers", 0, "measure attempts with this number of calls at once only")
 	only := flag.String("only", "", "cases to run, comma-separated: attempts, latency, meeting, memory, start, read (default all)")
 	short := flag.Bool("short", false, "small sizes, for a quick look; the figures are not comparable")
+	profile := flag.String("cpuprofile", "", "file to write a CPU profile to")
 	flag.Parse()
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	n := sizes{
 		out: os.Stdout, writers: []int{10, 100, 1000, 10_000}, duration: 5 * time.Second, people: 1000, calls: 10_000,
 		stored: 100_000, live: 1000, couples: 64, single: 300, reads: 200_000,
@@ -56,6 +70,9 @@ func run() error {
 			out: os.Stdout, writers: []int{10, 100}, duration: 300 * time.Millisecond, people: 50, calls: 200,
 			stored: 1000, live: 20, couples: 16, single: 50, reads: 10_000,
 		}
+	}
+	if *at > 0 {
+		n.writers = []int{*at}
 	}
 	dir, err := os.MkdirTemp(*parent, "callcontrol")
 	if err != nil {
