@@ -187,7 +187,7 @@ func (s *scanner) escape() error {
 	return errJSON
 }
 
-// hex4 reads the escape \uXXXX at the start of b.
+// hex4 reads an escaped code unit, \u and four hex digits, at the start of b.
 func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
