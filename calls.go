@@ -42,7 +42,7 @@ func (s *Service) change(ctx context.Context, by Actor, id CallID, action Action
 	if err := checkCallID(id); err != nil {
 		return nil, err
 	}
-	for range maxCommitAttempts {
+	for attempt := 0; attempt < maxAccessAttempts && pauseBefore(ctx, attempt); attempt++ {
 		c, err := s.store.Call(ctx, id)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return nil, err
@@ -66,7 +66,10 @@ func (s *Service) change(ctx context.Context, by Actor, id CallID, action Action
 		}
 		return c, err
 	}
-	return nil, &Error{Code: CodeUnavailable, Message: "too many changes at once, please try again"}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return nil, tooManyChanges()
 }
 
 // command runs a command of a user with everything that all of them have in

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -17,9 +18,17 @@ import (
 // commitTimeout bounds one batch, whoever waits for it.
 const commitTimeout = 15 * time.Second
 
-// maxCommitAttempts is how often a batch is decided anew because another node
-// changed the call meanwhile.
-const maxCommitAttempts = 20
+// A batch that lost against another node's is decided anew, a few times at
+// once and then after random pauses of at most maxPause, until commitTimeout
+// is over: a number of attempts would let the faster node starve the other.
+const (
+	quickAttempts = 3
+	maxPause      = 64 * time.Millisecond
+)
+
+// maxAccessAttempts is how often a command is begun anew because who may do it,
+// or the group's call, changed meanwhile.
+const maxAccessAttempts = 20
 
 // errClaimed is returned to a create command when the group got another call
 // meanwhile.
@@ -134,7 +143,7 @@ func (s *Service) runBatch(ctx context.Context, id CallID) {
 // decideAndCommit applies the batch to the stored call until a commit holds.
 // A returned error is the answer to every request of the batch.
 func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*request) error {
-	for range maxCommitAttempts {
+	for attempt := 0; pauseBefore(ctx, attempt); attempt++ {
 		stored, err := s.store.Call(ctx, id)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
@@ -160,7 +169,27 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 		}
 		return err
 	}
+	return tooManyChanges()
+}
+
+func tooManyChanges() error {
 	return &Error{Code: CodeUnavailable, Message: "too many changes at once, please try again", Err: ErrConflict}
+}
+
+// pauseBefore waits before an attempt and reports whether ctx allows it.
+func pauseBefore(ctx context.Context, attempt int) bool {
+	if attempt < quickAttempts {
+		return ctx.Err() == nil
+	}
+	longest := min(time.Millisecond<<min(attempt-quickAttempts, 10), maxPause)
+	pause := time.NewTimer(rand.N(longest))
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // decide applies each request's command in turn to a copy of the stored call.
