@@ -15,6 +15,12 @@ import (
 //   - [ClientConfigurer] gives the browser module its settings.
 //   - [ClientModule] brings the browser module itself.
 //
+// More capabilities let it take part in the life of a call: [Preparer],
+// [Updater], [Ender], [Moderator], [Prober], [WebhookReceiver], [Checker],
+// [CallObserver], [Recorder], [AvailabilitySource], [Telephone],
+// [AccountConnector], [URLParser], [InfoPanel], [AccountTyper],
+// [PolicySource] and [Configurable].
+//
 // Methods may be called concurrently and have [Options].CallbackTimeout.
 type Provider interface {
 	// Info describes the provider. It is asked once, by [New].
@@ -55,6 +61,11 @@ type JoinRequest struct {
 	User  *User // nil for a guest whom the directory does not know
 	Actor Actor
 	Seat  SeatRef
+	// Meeting is what [Preparer].Prepare returned for this run.
+	Meeting Meeting
+	// Moderator tells that the person may control the call: its starter, or
+	// a manager of its group.
+	Moderator bool
 }
 
 // Grant is what a provider hands out to one device. It goes to that device
