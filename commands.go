@@ -162,7 +162,7 @@ func stopReason(c *Call, by UserID) Reason {
 	switch {
 	case c.IsGroup() || c.answered():
 		return ReasonEnded
-	case by == c.Starter:
+	case by == c.Starter || c.Participant(by) == nil:
 		return ReasonCancelled
 	}
 	return ReasonDeclined

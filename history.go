@@ -82,7 +82,7 @@ func (t *transition) remember(p *Participant) {
 		return // cannot happen: the entry is made of plain values
 	}
 	t.values = append(t.values, ValueChange{
-		Key: historyKey(p.ID, t.now, c), Expect: AnyRevision, Data: data, Expires: t.now.Add(t.limits.history),
+		Key: historyKey(p.ID, c), Expect: AnyRevision, Data: data, Expires: t.now.Add(t.limits.history),
 	})
 }
 
@@ -140,9 +140,11 @@ func (c *Call) startersOutcome() Outcome {
 	return OutcomeCancelled
 }
 
-// historyKey makes later ends sort first.
-func historyKey(user UserID, ended time.Time, c *Call) string {
-	return fmt.Sprintf("%s%s/%s/%s/%x", historyPrefix, user, backwards(ended), c.ID, c.Epoch)
+// historyKey makes later runs sort first. Somebody who is taken out of a run
+// and comes back has the same key again, so that the last entry of a run is
+// its only one.
+func historyKey(user UserID, c *Call) string {
+	return fmt.Sprintf("%s%s/%s/%016x/%s", historyPrefix, user, backwards(c.Started), ^c.Epoch, c.ID)
 }
 
 func backwards(t time.Time) string { return fmt.Sprintf("%016x", ^uint64(t.UnixMilli())) }
@@ -244,10 +246,10 @@ func (s *Service) MissedCalls(ctx context.Context, by Actor) (int, error) {
 		if err != nil {
 			return 0, wrap(op, err)
 		}
-		if e.Ended.UnixMilli() <= seen || n == maxMissed {
-			break
+		if n == maxMissed || e.Started.Add(s.opts.MaxCallAge).UnixMilli() <= seen {
+			break // no run that began before can have ended after
 		}
-		if e.Outcome == OutcomeMissed {
+		if e.Outcome == OutcomeMissed && e.Ended.UnixMilli() > seen {
 			n++
 		}
 	}

@@ -80,7 +80,7 @@ func (l *leases) observe(e *Event) {
 			if e.State != StateStarted || e.Epoch > s.epoch {
 				delete(l.byCall[e.CallID], id)
 			}
-		case EventLeft, EventDeviceLeft, EventNoted:
+		case EventLeft, EventDeviceLeft, EventReplaced, EventNoted:
 			// Noted with a client: the seat moved to the node of the event.
 			if e.Part == s.user && e.Client == s.client && e.Client != "" {
 				delete(l.byCall[e.CallID], id)

@@ -184,9 +184,13 @@ func (t *transition) stop(reason Reason) {
 			p.goOut(t.now)
 		}
 		if p.Ring == RingRinging {
-			p.Ring = RingCancelled
-			if reason == ReasonMissed {
+			switch {
+			case reason == ReasonMissed:
 				p.Ring = unanswered(p)
+			case reason == ReasonDeclined && p.ID == t.actor:
+				p.Ring = RingDeclined // by stopping it, as old clients do
+			default:
+				p.Ring = RingCancelled
 			}
 		}
 	}
