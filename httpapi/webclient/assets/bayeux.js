@@ -11,6 +11,7 @@
  *
  * @typedef {import("./transport.js").Message} Message
  * @typedef {import("./transport.js").Transport} Transport
+ * @typedef {import("./bayeux-options.js").BayeuxOptions} BayeuxOptions
  * @typedef {"connecting"|"connected"|"offline"|"refused"|"suspended"|"closed"} ConnectionState
  *
  * @typedef {import("./subscriptions.js").Listener} Listener
@@ -20,6 +21,7 @@
  * @property {Promise<void>} ready resolves when the server has confirmed
  */
 import { BayeuxError, SessionLost, refusal } from "./bayeux-errors.js";
+import { withDefaults } from "./bayeux-options.js";
 import { Pacing, startPause, watchSleep } from "./pacing.js";
 import { Channel } from "./subscriptions.js";
 import { TransportError, openPolling, openSocket } from "./transport.js";
@@ -34,20 +36,6 @@ export { BayeuxError };
  * @property {(reply: any) => void} resolve
  * @property {(error: Error) => void} reject
  * @property {ReturnType<typeof setTimeout>} [timer]
- *
- * @typedef {object} BayeuxOptions
- * @property {string} url address of the server, http(s) or ws(s)
- * @property {() => Promise<Message> | Message} [credentials] top-level fields
- *   for each handshake
- * @property {() => Message} [fields] top-level fields for each subscribe and
- *   publish
- * @property {typeof WebSocket | null} [WebSocket] null switches it off
- * @property {typeof fetch} [fetch]
- * @property {number} [timeout] of an ordinary answer, in ms. Defaults to 10000.
- * @property {number} [minBackoff] in ms. Defaults to 1000.
- * @property {number} [maxBackoff] in ms. Defaults to 30000.
- * @property {number} [socketRetry] how long after a failed WebSocket it is
- *   tried again, doubling up to 16 times this. Defaults to 30000 ms.
  */
 
 const wakeProbeTimeout = 5000;
@@ -55,7 +43,11 @@ const wakeProbeTimeout = 5000;
 const steadyAfter = 10_000;
 const maxWaiting = 1000;
 
-/** Dispatches `state` events when {@link BayeuxClient#state} changes. */
+/**
+ * Dispatches `state` when {@link BayeuxClient#state} changes, `woken` when the
+ * machine or the page has slept, and `alive` when the connection has proved
+ * afterwards that it outlived the sleep.
+ */
 export class BayeuxClient extends EventTarget {
 	/** @type {Required<BayeuxOptions>} */
 	#options;
@@ -98,17 +90,7 @@ export class BayeuxClient extends EventTarget {
 	/** @param {BayeuxOptions} options */
 	constructor(options) {
 		super();
-		this.#options = {
-			credentials: () => ({}),
-			fields: () => ({}),
-			WebSocket: globalThis.WebSocket ?? null,
-			fetch: globalThis.fetch.bind(globalThis),
-			timeout: 10_000,
-			minBackoff: 1000,
-			maxBackoff: 30_000,
-			socketRetry: 30_000,
-			...options,
-		};
+		this.#options = withDefaults(options);
 		this.#pacing = new Pacing(this.#options.minBackoff, this.#options.maxBackoff);
 	}
 
@@ -121,7 +103,10 @@ export class BayeuxClient extends EventTarget {
 		if (this.#running) return;
 		this.#running = true;
 		this.#aborter = new AbortController();
-		this.#endWatch = watchSleep(() => this.wake());
+		this.#endWatch = watchSleep(() => {
+			this.dispatchEvent(new Event("woken"));
+			this.wake();
+		});
 		void this.#run();
 	}
 
@@ -147,6 +132,15 @@ export class BayeuxClient extends EventTarget {
 		if (this.#hurry) this.#hurry();
 		else if (this.#transport?.type === "long-polling") this.#lose?.(new SessionLost("woken", { delay: 0 }));
 		else this.#probe?.();
+	}
+
+	/**
+	 * Call it when the machine says that it has no network any more. The session
+	 * is left at once: a socket that can't be seen to be dead would go on
+	 * answering for a device that nobody can reach.
+	 */
+	networkLost() {
+		if (this.#transport) this.#lose?.(new SessionLost("the network is gone"));
 	}
 
 	/** Milliseconds since the server was last heard of. */
@@ -380,6 +374,7 @@ export class BayeuxClient extends EventTarget {
 				probe = true;
 				continue;
 			}
+			if (probe) this.dispatchEvent(new Event("alive"));
 			probe = false;
 			if (reply.successful) {
 				if (Number.isInteger(reply.ext?.ack)) this.#ack = reply.ext.ack;

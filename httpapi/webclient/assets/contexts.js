@@ -3,7 +3,7 @@
  * Contexts of call buttons: whom a button calls, and on what kind of device.
  *
  * @typedef {import("./types.js").ButtonContext} ButtonContext
- * @typedef {import("./types.js").WebConferencing} WebConferencing
+ * @typedef {Pick<import("./types.js").WebConferencing, "getUser"|"getUserInfo"|"getSpaceInfo"|"getRoomInfo">} WebConferencing
  */
 
 /**

@@ -1,56 +1,15 @@
 // @ts-check
 /**
- * The client's log: to the console at once, and in batches to the server, where
- * each line is found by user, client and time.
+ * The client's log: to the console at once, and by way of the spool to the
+ * server, where each line is found by user, client and time.
  *
- * @typedef {{provider: string, prefix: string, level: string, data: string, timestamp: string}} Entry
+ * @typedef {import("./log-spool.js").Entry} Entry
  */
+import { LogSpool } from "./log-spool.js";
 
-const flushAbove = 10;
-const flushEvery = 10_000;
-const maxWaiting = 500;
+export { LogSpool };
+
 const maxText = 8192;
-
-/** Collects entries of all logs of a page and sends them off in batches. */
-export class LogSpool {
-	/** @type {Entry[]} */
-	#waiting = [];
-	/** @type {ReturnType<typeof setTimeout> | undefined} */
-	#timer;
-	#dropped = 0;
-
-	/** @param {(entries: Entry[]) => void} send must not throw */
-	constructor(send) {
-		this.#send = send;
-	}
-
-	/** @type {(entries: Entry[]) => void} */
-	#send;
-
-	/** @param {Entry} entry */
-	add(entry) {
-		if (this.#waiting.length >= maxWaiting) {
-			this.#waiting.shift();
-			this.#dropped++;
-		}
-		this.#waiting.push(entry);
-		if (this.#waiting.length > flushAbove) this.flush();
-		else this.#timer ??= setTimeout(() => this.flush(), flushEvery);
-	}
-
-	/** Sends what is waiting. */
-	flush() {
-		clearTimeout(this.#timer);
-		this.#timer = undefined;
-		const entries = this.#waiting.splice(0);
-		if (entries.length === 0) return;
-		if (this.#dropped > 0) {
-			entries.unshift({ ...entries[0], level: "warn", data: `${this.#dropped} earlier messages were dropped` });
-			this.#dropped = 0;
-		}
-		this.#send(entries);
-	}
-}
 
 /**
  * @param {any} value
@@ -66,6 +25,17 @@ function textOf(value) {
 	} catch {
 		return String(value);
 	}
+}
+
+/**
+ * The server's own reference of an error, which leads to its log.
+ *
+ * @param {any} error
+ * @returns {string}
+ */
+function refOf(error) {
+	const ref = error?.ref ?? error?.data?.ref;
+	return typeof ref === "string" && /^[\w.:-]{1,64}$/.test(ref) ? ref : "";
 }
 
 /**
@@ -97,7 +67,8 @@ export function createLog(options, prefix = "", last = { ref: "" }) {
 		const { provider, owner, spool } = options();
 		const timestamp = new Date().toISOString();
 		last.ref = `${owner}-${timestamp}`;
-		const cause = textOf(error);
+		const ref = refOf(error);
+		const cause = textOf(error) + (ref ? ` (ref ${ref})` : "");
 		const text = (cause ? `${textOf(message)}: ${cause}` : textOf(message)).slice(0, maxText);
 		const name = prefix ? `${provider}.${prefix}` : provider;
 		console[level === "trace" ? "debug" : level](`[${name}] ${text} -- ${timestamp}`);
@@ -113,7 +84,7 @@ export function createLog(options, prefix = "", last = { ref: "" }) {
 		showError(title, text, error) {
 			write("error", `${title}. ${text}`, error);
 			const { show, reference } = options();
-			show(title, `${text} ${reference(last.ref)}`);
+			show(title, `${text} ${reference(refOf(error) || last.ref)}`);
 		},
 		lastMessageRef: () => last.ref,
 	};

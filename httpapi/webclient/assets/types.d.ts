@@ -4,6 +4,8 @@ export type CallState = "started" | "stopped" | "paused" | null;
 export type OwnerType = "user" | "space" | "space_event" | "chat_room";
 export type StopReason = "ended" | "declined" | "missed" | "cancelled" | "busy" | "replaced" | "expired";
 
+export type RingState = "ringing" | "answered" | "declined" | "busy" | "missed" | "unreachable" | "cancelled" | "elsewhere";
+
 export interface User {
 	id: string;
 	title: string;
@@ -19,7 +21,11 @@ export interface User {
 	/** Inside a call: the device that joined last. */
 	clientId?: string | null;
 	/** Inside a call: what became of ringing the user. */
-	ring?: "ringing" | "answered" | "declined" | "missed" | null;
+	ring?: RingState | null;
+	/** The devices that ring now. */
+	ringingOn?: string[];
+	/** The device that answered. */
+	answeredBy?: string | null;
 }
 
 export interface Group {
@@ -67,15 +73,19 @@ export interface Grant {
 	expires?: string | null;
 }
 
-/** What makes a call; ids of participants and spaces as arrays. */
+/** What makes a call; lists may also be texts joined by `;`. */
 export interface CallInfo {
+	/** Only where the call is not named otherwise. */
+	id?: string;
 	owner: string;
 	ownerType: OwnerType;
 	provider: string;
 	title?: string;
-	participants?: string[];
-	spaces?: string[];
+	participants?: string[] | string;
+	spaces?: string[] | string;
 	start?: boolean;
+	/** How long it rings, in seconds. */
+	ringFor?: number;
 	startDate?: string;
 	endDate?: string;
 }
@@ -90,6 +100,12 @@ export interface ProviderConfig {
 	module?: string | null;
 	supportedTypes?: string[];
 	groups?: boolean;
+	/** Whether it can hold calls between two. */
+	oneToOne?: boolean;
+	/** How many may be inside, 0 for no limit of the provider. */
+	maxParties?: number;
+	features?: string[];
+	version?: string;
 }
 
 /** What a page needs to start the client: the answer of GET /context. */
@@ -101,11 +117,14 @@ export interface Context {
 	cometdToken?: string | null;
 	providersConfig?: ProviderConfig[];
 	messages?: Record<string, string>;
+	/** Language of the messages. */
+	lang?: string;
+	user?: User;
 }
 
 /** An event of a user's channel. */
 export interface UserEvent {
-	eventType: "call_state" | "call_joined" | "call_leaved" | "call_declined" | "call_missed" | "call_updated" | "call_device_leaved" | "call_seat_replaced" | (string & {});
+	eventType: "call_state" | "call_joined" | "call_leaved" | "call_declined" | "call_missed" | "call_updated" | "call_device_leaved" | "call_seat_replaced" | "call_ringing" | "call_ring_ended" | "call_history" | (string & {});
 	callId: string;
 	providerType?: string;
 	callState?: CallState;
@@ -119,6 +138,11 @@ export interface UserEvent {
 	reason?: StopReason | "";
 	cause?: string;
 	actor?: string;
+	/** With `call_ringing`: devices of the person that ring. With `call_history`: missed calls. */
+	count?: number;
+	/** With `call_ring_ended`. */
+	ring?: RingState;
+	legs?: { client: string; state: RingState; by?: string }[];
 	/** With a start: the user is in another call, or does not want to be disturbed. */
 	waiting?: boolean;
 	silent?: boolean;
@@ -151,13 +175,18 @@ export interface Provider {
 	getTitle(): string;
 	callButton(context: ButtonContext): Promise<HTMLElement>;
 	init?(context: ButtonContext): Promise<void> | void;
-	configure?(config: ProviderConfig): void;
+	configure?(config: ProviderConfig): Promise<void> | void;
 	showSettings?(): void;
 	getCallId?(context: ButtonContext): Promise<string> | string;
 	getCallUrl?(id: string): string;
 	findCallId?(link: string): string | null;
 	/** Whether it can hold calls of groups. Defaults to true. */
 	supportsGroups?(): boolean;
+	/**
+	 * The connector shows incoming and running calls of its own, as scripts
+	 * written for eXo do: the page shows no cards for them. Defaults to false.
+	 */
+	ownsCalls?: boolean;
 	/**
 	 * Begins the media part of a call on this device. Without it the page shows
 	 * a link to the grant's URL instead.
@@ -193,7 +222,8 @@ export type MediaProblem = "" | "denied" | "missing" | "busy" | "insecure";
 
 /**
  * The media of one call on this device. It dispatches `change` whenever one of
- * its properties changed.
+ * its properties changed, and `hangup` when the user ended the call inside of
+ * its view.
  */
 export interface MediaSession extends EventTarget {
 	readonly local: MediaStream | null;
@@ -213,6 +243,11 @@ export interface MediaSession extends EventTarget {
 	receive(data: any): void;
 	/** A user, or one device, has left the call. */
 	dropParty(userId: string, clientId?: string): void;
+	/**
+	 * A page of the provider's own, shown instead of pictures. It is put into
+	 * the call view once and not moved while the session lasts.
+	 */
+	readonly view?: HTMLElement | null;
 	/** The network changed or the signalling connection is back. */
 	refresh(): void;
 	close(): void;
@@ -237,6 +272,134 @@ export interface CallError {
 	error: true;
 	reason?: string;
 	field?: string;
+	/** Leads to the line in the server's log. */
+	ref?: string;
+	/** With `version_conflict`: the version that the call has. */
+	version?: number;
+	/** With `answered_elsewhere`: the device that answered. */
+	device?: string;
+}
+
+export interface HistoryQuery {
+	/** Only calls that came to this, for example `missed`. */
+	outcome?: string;
+	/** Only calls with this person. */
+	with?: string;
+	/** Part of a title or a name. */
+	text?: string;
+	/** `next` of the page before. */
+	cursor?: string;
+	limit?: number;
+}
+
+/** One call as the user remembers it. */
+export interface HistoryEntry {
+	/** Names the entry. */
+	cursor: string;
+	callId: string;
+	epoch: number;
+	providerType: string;
+	owner: { id: string; type: OwnerType };
+	group: boolean;
+	title: string;
+	/** The user started it. */
+	outgoing: boolean;
+	outcome: "answered" | "missed" | "declined" | "busy" | "cancelled" | "no_answer" | "failed" | (string & {});
+	reason?: StopReason | "";
+	started: string;
+	ended: string;
+	/** How long the user was inside, in ms. */
+	spent: number;
+	devices: number;
+	/** The first of the other parties. */
+	others: User[];
+	othersTotal: number;
+	unseen?: boolean;
+}
+
+export interface HistoryPage {
+	entries: HistoryEntry[];
+	/** Cursor of the next page, null at the end. */
+	next?: string | null;
+}
+
+/** A running call as administrators see it. */
+export interface LiveCall {
+	id: string;
+	title?: string;
+	owner: { id: string; type: OwnerType };
+	group: boolean;
+	providerType: string;
+	state: CallState;
+	epoch: number;
+	version: number;
+	starter?: string;
+	started?: string;
+	ringUntil?: string | null;
+	endBy?: string | null;
+	participantsTotal: number;
+	seatsTotal: number;
+	/** The first of the devices inside. */
+	seats: { user: string; clientId: string; node?: string; joined?: string; [more: string]: any }[];
+	ringing: { user: string; ringingOn: string[] }[];
+}
+
+export interface LiveCalls {
+	calls: LiveCall[];
+	users: Record<string, User>;
+	next?: string | null;
+}
+
+/** One change of a call. */
+export interface TimelineEvent extends UserEvent {
+	node?: string;
+	evidence?: string;
+	ref?: string;
+}
+
+export interface Timeline {
+	/** Oldest first. */
+	events: TimelineEvent[];
+	users: Record<string, User>;
+	/** Cursor of the earlier ones. */
+	next?: string | null;
+}
+
+/** The answer to "why does this call still exist?". */
+export interface CallExplanation {
+	summary?: string;
+	sentences?: string[];
+	[more: string]: any;
+}
+
+/** One setting of a provider's form. */
+export interface ProviderSetting {
+	key: string;
+	type: "text" | "url" | "number" | "bool" | "secret" | "choice" | "seconds";
+	title: string;
+	help?: string;
+	default?: string;
+	required?: boolean;
+	choices?: string[];
+	min?: number;
+	max?: number;
+	/** "" for secrets. */
+	value: string;
+	isSet: boolean;
+}
+
+export interface ProviderForm {
+	type: string;
+	revision: number | string;
+	settings: ProviderSetting[];
+}
+
+/** Which providers a group, or the whole portal, uses. */
+export interface ProviderChoice {
+	providers: ProviderConfig[];
+	/** The choice made here, null if it is inherited. */
+	own: string[] | null;
+	inherited: boolean;
 }
 
 export interface Off {
@@ -265,8 +428,11 @@ export interface WebConferencing {
 	readonly clientId: string;
 	/** Present state of the connection to the server. */
 	readonly connection: "connecting" | "connected" | "offline" | "refused" | "suspended" | "closed";
-	/** Dispatches `connection`, `providers` and `notice`. */
+	/** Dispatches `connection`, `providers`, `notice` and, after a sleep, `woken`. */
 	readonly events: EventTarget;
+	/** Language of the texts, as a BCP 47 tag. */
+	readonly lang: string;
+	readonly direction: "ltr" | "rtl";
 
 	init(user?: User | string, context?: Context): Promise<void>;
 	update(context?: Partial<Context>): void;
@@ -292,6 +458,8 @@ export interface WebConferencing {
 
 	getCall(id: string): Promise<Call>;
 	addCall(id: string, info: CallInfo): Promise<Call>;
+	/** The info's provider names the call. */
+	addCall(info: CallInfo): Promise<Call>;
 	updateCall(id: string, stateOrInfo: string | Partial<CallInfo>): Promise<Call>;
 	updateUserCall(id: string, state: "joined" | "leaved", fence?: { seat?: string; epoch?: number }): Promise<Call>;
 	updateParticipants(id: string, participants: string[]): Promise<Call>;
@@ -300,6 +468,15 @@ export interface WebConferencing {
 	addGuest(id: string, guestId: string): Promise<Call>;
 	/** Joins a call that rings, if no other device of the user was quicker. */
 	acceptCall(id: string): Promise<Call>;
+	/** Refuses a call that rings. */
+	declineCall(id: string, reason?: "declined" | "busy"): Promise<Call>;
+	/** Gives up a call that rings at others. */
+	cancelCall(id: string): Promise<Call>;
+	/** Joins on this device; the user's other devices are out of the call. */
+	takeOver(id: string): Promise<Call>;
+	/** Rings a participant who is not inside once more. */
+	ringAgain(id: string, user: string): Promise<Call>;
+	removeParticipant(id: string, user: string): Promise<Call>;
 	/** Tells the caller that this device rings. */
 	confirmRing(id: string): Promise<void>;
 	heartbeat(id: string, epoch: number, seat: string): Promise<void>;
@@ -309,6 +486,29 @@ export interface WebConferencing {
 	getUserGroupCalls(): Promise<{ id: string; state: CallState }[]>;
 	/** Running calls, also between two, that this user takes part in. */
 	getOpenCalls(): Promise<Call[]>;
+
+	getHistory(query?: HistoryQuery): Promise<HistoryPage>;
+	/** How many missed calls were not seen yet. */
+	getMissedCount(): Promise<number>;
+	/** Returns how many unseen ones are left. */
+	markSeen(upTo?: string): Promise<number>;
+
+	// For administrators.
+	getLiveCalls(page?: { cursor?: string; limit?: number }): Promise<LiveCalls>;
+	getTimeline(id: string, page?: { cursor?: string; limit?: number }): Promise<Timeline>;
+	explainCall(id: string): Promise<CallExplanation>;
+	/** Ends a call for everybody. */
+	endCall(id: string): Promise<Call>;
+	ringForAdmin(id: string, user: string): Promise<Call>;
+	removeForAdmin(id: string, user: string): Promise<Call>;
+	eraseHistory(user: string): Promise<any>;
+	getProviderForm(type: string): Promise<ProviderForm>;
+	saveProviderForm(type: string, values: Record<string, string | null>, revision?: string | number): Promise<ProviderForm>;
+	getProviderChanges(type: string): Promise<{ time: string; user: string; keys: string[]; active?: boolean }[]>;
+	checkProvider(type: string): Promise<{ ready: boolean; problem?: string; details?: any }>;
+	/** Which providers a group uses; of the whole portal without an owner. */
+	getProviderChoice(owner?: { id: string; type: OwnerType }): Promise<ProviderChoice>;
+	setProviderChoice(providers: string[] | null, owner?: { id: string; type: OwnerType }): Promise<ProviderChoice>;
 
 	getUserInfo(id: string): Promise<User>;
 	getSpaceInfo(id: string): Promise<Group>;
@@ -325,7 +525,13 @@ export interface WebConferencing {
 	createChatContext(roomId: string, roomTitle?: string, members?: string[]): ButtonContext;
 
 	imAccount(user: User, type: string): { type: string; id: string } | null;
-	message(key: string, values?: Record<string, string>): string;
+	/** A number in `count` chooses the plural form. */
+	message(key: string, values?: Record<string, string | number>): string;
+	formatNumber(value: number): string;
+	/** Defaults to a medium date and a short time. "" if it is no moment. */
+	formatDate(moment: Date | string | number, options?: Intl.DateTimeFormatOptions): string;
+	/** A span in ms as clocks show it. */
+	formatDuration(ms: number): string;
 	errorText(error: any): string;
 	getLog(provider?: string): Log;
 	loadStyle(url: string): void;

@@ -32,7 +32,7 @@ export function asObject(data) {
 }
 
 /**
- * The wire wants lists of ids as one text.
+ * The wire wants lists of ids as one text, as old connectors write them.
  *
  * @param {Partial<import("./types.js").CallInfo>} info
  */
@@ -40,7 +40,18 @@ export function joinLists(info) {
 	const { participants, spaces, ...rest } = info;
 	return {
 		...rest,
-		...(participants ? { participants: participants.join(";") } : {}),
-		...(spaces ? { spaces: spaces.join(";") } : {}),
+		...(participants ? { participants: asText(participants) } : {}),
+		...(spaces ? { spaces: asText(spaces) } : {}),
 	};
+}
+
+/** @param {string[] | string} list */
+function asText(list) {
+	return typeof list === "string" ? list : list.join(";");
+}
+
+/** Names one wish, however often it is sent. Works on insecure pages too. */
+export function newKey() {
+	const bytes = crypto.getRandomValues(new Uint8Array(16));
+	return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
