@@ -84,6 +84,20 @@ type Participant struct {
 	Ring RingState `json:"ring,omitempty"`
 	// RingingOn are the devices that said that they ring.
 	RingingOn []ClientID `json:"ringingOn,omitempty"`
+	// Legs are the rings of the devices in RingingOn, and of one that answered
+	// or declined without having said so.
+	Legs []RingLeg `json:"legs,omitempty"`
+	// AnsweredBy is the device that answered the ring.
+	AnsweredBy ClientID `json:"answeredBy,omitempty"`
+	// RingUntil is when the ring of the participant ends, if not with the
+	// call's.
+	RingUntil time.Time `json:"ringUntil,omitzero"`
+	// RungAgain is how often somebody had the participant rung again in this
+	// run.
+	RungAgain int `json:"rungAgain,omitempty"`
+	// Silent tells that the participant did not want to be disturbed when the
+	// call rang.
+	Silent bool `json:"silent,omitempty"`
 	// Since is when the participant came in; zero while outside.
 	Since time.Time `json:"since,omitzero"`
 	// Spent is how long the participant was inside before, in this run.
@@ -105,6 +119,9 @@ const (
 	RingMissed      RingState = "missed"      // a device rang, nobody answered
 	RingUnreachable RingState = "unreachable" // no device said that it rang
 	RingCancelled   RingState = "cancelled"   // the call ended first
+	// RingElsewhere is the outcome on a device when another device of the
+	// same user answered; only a [RingLeg] has it.
+	RingElsewhere RingState = "elsewhere"
 )
 
 // Seat is the presence of one device in one run of a call. It is there as
@@ -154,6 +171,14 @@ type Call struct {
 	Answered time.Time `json:"answered,omitzero"`
 	// RingUntil is when ringing ends; zero when nobody is rung.
 	RingUntil time.Time `json:"ringUntil,omitzero"`
+	// RingFor is how long the call rings; zero stands for
+	// [Options].RingTimeout.
+	RingFor time.Duration `json:"ringFor,omitempty"`
+	// Rings is how often the present run has rung by itself.
+	Rings int `json:"rings,omitempty"`
+	// RingNext is when those who did not answer are rung once more; zero if
+	// they are not.
+	RingNext time.Time `json:"ringNext,omitzero"`
 	// EndBy is when the run ends because it has become too old.
 	EndBy time.Time `json:"endBy,omitzero"`
 	// Removed is when the call was deleted. The record stays for a day so
@@ -239,6 +264,7 @@ func (c *Call) Clone() *Call {
 	d.Participants = slices.Clone(c.Participants)
 	for i := range d.Participants {
 		d.Participants[i].RingingOn = slices.Clone(d.Participants[i].RingingOn)
+		d.Participants[i].Legs = slices.Clone(d.Participants[i].Legs)
 	}
 	d.Origins = slices.Clone(c.Origins)
 	d.Seats = slices.Clone(c.Seats)
@@ -282,8 +308,10 @@ func (c *Call) deadline(l limits) time.Time {
 		return time.Time{}
 	}
 	d := c.EndBy
-	if !c.RingUntil.IsZero() && c.RingUntil.Before(d) {
-		d = c.RingUntil
+	for _, t := range []time.Time{c.nextRingEnd(), c.RingNext} {
+		if !t.IsZero() && t.Before(d) {
+			d = t
+		}
 	}
 	return d
 }

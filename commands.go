@@ -16,13 +16,14 @@ type createCommand struct {
 	participants []Participant
 	origins      []Ref
 	start        bool
+	ringFor      time.Duration
 	from, to     time.Time
 	inviteID     string
 	rung         *rung
 }
 
 func (cmd *createCommand) apply(t *transition) error {
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
 	old := t.call
 	if old != nil && old.Removed.IsZero() {
 		if err := cmd.mayReplace(t, old); err != nil {
@@ -35,7 +36,7 @@ func (cmd *createCommand) apply(t *transition) error {
 	c := &Call{
 		ID: cmd.id, Title: cmd.title, Owner: cmd.owner, Creator: cmd.by.User, Provider: cmd.provider,
 		Created: t.now, ScheduledStart: cmd.from, ScheduledEnd: cmd.to, InviteID: cmd.inviteID,
-		Participants: slices.Clone(cmd.participants), Origins: slices.Clone(cmd.origins),
+		RingFor: cmd.ringFor, Participants: slices.Clone(cmd.participants), Origins: slices.Clone(cmd.origins),
 	}
 	if old != nil {
 		c.Epoch, c.Version = old.Epoch, old.Version
@@ -68,7 +69,8 @@ func (cmd *createCommand) mayReplace(t *transition, old *Call) error {
 type replaceCommand struct{ access }
 
 func (cmd *replaceCommand) apply(t *transition) error {
-	t.actor, t.cause = cmd.by.User, CauseReplaced
+	t.acts(cmd.by)
+	t.cause = CauseReplaced
 	c := t.call
 	if c == nil || !c.Removed.IsZero() {
 		return nil
@@ -109,7 +111,7 @@ func (cmd *startCommand) apply(t *transition) error {
 		}
 		c.Participants = parts
 	}
-	t.actor = cmd.by.User
+	t.manages(cmd.access)
 	ring := cmp.Or(cmd.rung, &rung{})
 	t.start(cmd.by.User, cmd.inviteID, ring)
 	t.announce(t.parties(), ring)
@@ -152,7 +154,7 @@ func (cmd *stopCommand) apply(t *transition) error {
 	if c.State != StateStarted {
 		return nil
 	}
-	t.actor = cmd.by.User
+	t.manages(cmd.access)
 	t.stop(stopReason(c, cmd.by.User))
 	return nil
 }
@@ -179,7 +181,7 @@ func (cmd *deleteCommand) apply(t *transition) error {
 	if err := cmd.manager(c); err != nil {
 		return err
 	}
-	t.actor = cmd.by.User
+	t.manages(cmd.access)
 	return removeCall(t, stopReason(c, cmd.by.User))
 }
 
@@ -216,7 +218,7 @@ func (cmd *joinCommand) apply(t *transition) error {
 	if err := cmd.tooLate(c); err != nil {
 		return err
 	}
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
 	if s := c.Seat(cmd.by.User, cmd.by.Client); s != nil && c.State == StateStarted {
 		moveSeat(t, s)
 		if cmd.takeover {
@@ -251,10 +253,14 @@ func (cmd *joinCommand) apply(t *transition) error {
 		c.Answered = t.now
 	}
 	if p.Ring != RingNone {
-		p.Ring = RingAnswered
+		if p.Ring != RingAnswered {
+			p.AnsweredBy = cmd.by.Client
+		}
+		p.ringCameTo(RingAnswered)
 	}
 	t.quietRing()
 	t.tell(Event{Type: EventJoined, Part: p.ID, Client: p.Client}, t.parties())
+	t.endLegs(p, RingAnswered, cmd.by.Client)
 	if cmd.takeover {
 		takeOver(t, cmd.by)
 	}
@@ -307,7 +313,7 @@ func (cmd *attachCommand) apply(t *transition) error {
 	if s == nil || s.User != cmd.by.User || cmd.epoch != 0 && cmd.epoch != c.Epoch {
 		return seatGone()
 	}
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
 	moveSeat(t, s)
 	return nil
 }
@@ -324,9 +330,20 @@ type leaveCommand struct {
 	epoch uint64 // 0 = the present one
 	seat  SeatID // "" = the seat of by's client
 	why   Reason // of a decline; "" = ReasonDeclined
+	// device declines; by of a decline has none, since it must not leave.
+	device ClientID
+
+	applied bool // the answer: whether anything came of it
 }
 
 func (cmd *leaveCommand) apply(t *transition) error {
+	cmd.applied = false
+	err := cmd.leave(t)
+	cmd.applied = err == nil && t.changed
+	return err
+}
+
+func (cmd *leaveCommand) leave(t *transition) error {
 	c, err := t.visible()
 	if err != nil {
 		return err
@@ -338,7 +355,10 @@ func (cmd *leaveCommand) apply(t *transition) error {
 	if c.State != StateStarted || cmd.epoch != 0 && cmd.epoch != c.Epoch {
 		return nil
 	}
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
+	if cmd.device != "" {
+		t.device, t.evidence = cmd.device, "device "+string(cmd.device)
+	}
 	if cmd.seat == "" && p.State == PartNone {
 		if p.ID == c.Starter {
 			giveUp(t)

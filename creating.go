@@ -14,6 +14,9 @@ import (
 // got another call meanwhile.
 const createRetries = 10
 
+// minRing is the shortest ring that a call can ask for.
+const minRing = 5 * time.Second
+
 // NewCall describes a call to be created.
 type NewCall struct {
 	ID       CallID
@@ -27,6 +30,9 @@ type NewCall struct {
 	Spaces []string
 	// Start starts the call at once and rings everybody else.
 	Start bool
+	// RingFor is how long people are rung, 5 s to [Options].MaxRingTimeout.
+	// Defaults to [Options].RingTimeout.
+	RingFor time.Duration
 	// ScheduledStart and ScheduledEnd are when the call is planned; zero if
 	// it is not.
 	ScheduledStart, ScheduledEnd time.Time
@@ -103,6 +109,9 @@ func (s *Service) checkNewCall(by Actor, n *NewCall) error {
 	if err := checkText("title", n.Title, 0, maxTitle); err != nil {
 		return err
 	}
+	if n.RingFor != 0 && (n.RingFor < minRing || n.RingFor > s.opts.MaxRingTimeout) {
+		return invalid("ringFor", "is not between %v and %v", minRing, s.opts.MaxRingTimeout)
+	}
 	if !n.ScheduledEnd.IsZero() && n.ScheduledEnd.Before(n.ScheduledStart) {
 		return invalid("endDate", "is before startDate")
 	}
@@ -142,7 +151,7 @@ func (s *Service) newCreateCommand(ctx context.Context, by Actor, n *NewCall) (*
 	}
 	return &createCommand{
 		rung: asked, access: acc, id: n.ID, owner: owner, provider: provider, title: n.Title,
-		participants: parts, origins: origins(n.Participants, n.Spaces), start: n.Start,
+		participants: parts, origins: origins(n.Participants, n.Spaces), start: n.Start, ringFor: n.RingFor,
 		from: stored(n.ScheduledStart), to: stored(n.ScheduledEnd), inviteID: newSecret(),
 	}, nil
 }

@@ -127,4 +127,8 @@ type Actor struct {
 	// answered with the call as it is by then. 1 to 255 characters, chosen by
 	// the client, unique for the user. Defaults to none.
 	Key string
+	// Ref names the request in errors, in the service's log and in the
+	// journal, so that they can be joined: up to 32 ASCII letters, digits and
+	// "-", chosen by the host. Anything else is dropped. Defaults to none.
+	Ref string
 }

@@ -70,11 +70,12 @@ const (
 	ReasonInactive          = "provider_inactive"
 	ReasonNotGroup          = "not_supported_by_provider"
 	ReasonUnknownOutcome    = "unknown_outcome"
+	ReasonRingLimit         = "ring_limit"
 )
 
 // Error is the one error type that [Service] returns. Message is written for
 // the person at the other end; only Code, Reason, Field and Message ever leave
-// the process, Err is for the log.
+// the process, with Version, Device and Ref; Err is for the log.
 type Error struct {
 	Code    Code
 	Op      string // what was tried, for example "join call"
@@ -82,7 +83,13 @@ type Error struct {
 	Field   string // the argument at fault, with CodeInvalid
 	Message string // authored text, safe to show
 	Version uint64 // the call's present version, with ReasonVersion
-	Err     error  // the cause; may be nil
+	// Device is the device that was faster, with ReasonAnsweredElsewhere.
+	Device ClientID
+	// Ref names this failure in the service's log, for people to quote. It is
+	// there for CodeInternal and CodeUnavailable, and for other codes if the
+	// logger logs at debug level or the [Actor] brought one.
+	Ref string
+	Err error // the cause; may be nil
 }
 
 // Error returns the operation, the message and the cause in one line.

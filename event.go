@@ -48,6 +48,10 @@ const (
 	EventDeclined EventType = "call_declined"
 	// EventRinging: a device of Part rings. Count says how many do.
 	EventRinging EventType = "call_ringing"
+	// EventRingEnded: the ring of Part came to the outcome Ring, and Legs say
+	// to which one on each of his devices. It is told to Part's devices, if
+	// any of them had said that it rings.
+	EventRingEnded EventType = "call_ring_ended"
 	// EventReplaced: Part went on on another device; this event is for the
 	// device Client, which is no longer in the call.
 	EventReplaced EventType = "call_seat_replaced"
@@ -62,6 +66,9 @@ const (
 	// EventNoted: a change that only the journal shows, such as an admission
 	// by invite or a seat taken over by another node.
 	EventNoted EventType = "call_noted"
+	// EventHistory: the history of the user changed without a call: it was
+	// marked as seen, or erased. It belongs to no call.
+	EventHistory EventType = "call_history"
 	// EventReset is not in the journal: a [Subscription] lost events and
 	// whoever listens has to read the state anew.
 	EventReset EventType = "reset"
@@ -123,11 +130,19 @@ type Event struct {
 	// show it, make no sound.
 	Silent bool `json:"silent,omitempty"`
 	Count  int  `json:"count,omitempty"`
+	// Ring and Legs are the outcome of a ring, with EventRingEnded.
+	Ring RingState `json:"ring,omitempty"`
+	Legs []RingLeg `json:"legs,omitempty"`
 
-	Actor UserID    `json:"actor,omitempty"`
-	Cause Cause     `json:"cause,omitempty"`
-	Node  string    `json:"node,omitempty"`
-	Time  time.Time `json:"time"`
+	Actor UserID `json:"actor,omitempty"`
+	Cause Cause  `json:"cause,omitempty"`
+	// Evidence says in a few words what the cause rests on, for the journal:
+	// the device that asked, or when a lease was last renewed.
+	Evidence string `json:"evidence,omitempty"`
+	// Ref is [Actor].Ref of the command.
+	Ref  string    `json:"ref,omitempty"`
+	Node string    `json:"node,omitempty"`
+	Time time.Time `json:"time"`
 
 	// Data is the payload of an EventData, a JSON object.
 	Data json.RawMessage `json:"data,omitempty"`

@@ -93,7 +93,8 @@ func (t *transition) dropOut(p *Participant) {
 		p.goOut(t.now)
 	}
 	if p.Ring == RingRinging {
-		p.Ring = RingCancelled
+		p.ringCameTo(RingCancelled)
+		t.endLegs(p, RingCancelled, "")
 	}
 	t.remember(p)
 }

@@ -106,8 +106,9 @@ func (s *Service) decline(ctx context.Context, by Actor, op string, id CallID, w
 	}
 	// A device without a name holds no seat, so nothing but a decline can
 	// come of it.
+	device := by.Client
 	by.Client = ""
-	return s.leave(ctx, by, op, id, &leaveCommand{by: by, why: why})
+	return s.leave(ctx, by, op, id, &leaveCommand{by: by, why: why, device: device})
 }
 
 // leave needs nobody's word on who may: everybody may leave.

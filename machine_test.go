@@ -24,7 +24,7 @@ func TestMachine(t *testing.T) {
 var (
 	modelUsers   = []UserID{"a", "b", "c", "d"} // d is no member and not invited
 	modelClients = []ClientID{"1", "2"}
-	modelLimits  = limits{ring: 45 * time.Second, maxAge: time.Hour, tombstone: 24 * time.Hour, maxParticipants: 4, maxSeats: 5}
+	modelLimits  = limits{ring: 45 * time.Second, retries: 1, pause: 10 * time.Second, ringAgain: 3, maxAge: time.Hour, tombstone: 24 * time.Hour, maxParticipants: 4, maxSeats: 5}
 )
 
 type model struct {
@@ -271,7 +271,7 @@ func (m *model) finish() {
 	for _, n := range m.nodes {
 		m.run(&nodeLostCommand{node: n})
 	}
-	for range 3 {
+	for range 6 {
 		m.now = m.now.Add(modelLimits.ring + time.Second)
 		m.run(tickCommand{})
 	}

@@ -25,7 +25,8 @@ func (cmd *removeCommand) apply(t *transition) error {
 	if c.Participant(cmd.user) == nil {
 		return nil
 	}
-	t.actor, t.cause = cmd.by.User, CauseRemoved
+	t.manages(cmd.access)
+	t.cause = CauseRemoved
 	told, wasRinging := t.parties(), c.ringing()
 	if p := c.Participant(cmd.user); c.State == StateStarted {
 		t.dropOut(p)
@@ -73,7 +74,7 @@ func (cmd *updateCommand) apply(t *transition) error {
 	if cmd.owner != nil && cmd.owner.Type.IsGroup() != c.IsGroup() {
 		return invalid("owner", "can't turn a group call into a call between users or back")
 	}
-	t.actor = cmd.by.User
+	t.manages(cmd.access)
 	told, wasRinging := t.parties(), c.ringing()
 	if cmd.owner != nil {
 		c.Owner = *cmd.owner
@@ -160,7 +161,7 @@ func (cmd *guestCommand) apply(t *transition) error {
 	if len(c.Participants) >= t.limits.maxParticipants {
 		return tooManyParticipants(t.limits.maxParticipants)
 	}
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
 	c.Participants = append(c.Participants, Participant{ID: cmd.guest, Kind: KindGuest})
 	t.tell(Event{Type: EventUpdated, Part: cmd.guest}, t.parties())
 	return nil
@@ -185,7 +186,7 @@ func (cmd *invitesCommand) apply(t *transition) error {
 	if err := cmd.party(c); err != nil {
 		return err
 	}
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
 	c.Invites = slices.Clone(cmd.invites)
 	if c.InviteID == "" && c.State != StateStopped {
 		c.InviteID = cmd.inviteID
@@ -196,7 +197,7 @@ func (cmd *invitesCommand) apply(t *transition) error {
 
 // admitCommand checks a call link and remembers whom it let in.
 type admitCommand struct {
-	by       UserID
+	by       Actor
 	inviteID string
 	groups   []string // group ids among the invites that by belongs to
 	allowed  bool     // the answer
@@ -216,19 +217,19 @@ func (cmd *admitCommand) apply(t *transition) error {
 		case i.Group:
 			return slices.Contains(cmd.groups, i.ID)
 		}
-		return UserID(i.ID) == cmd.by
+		return UserID(i.ID) == cmd.by.User
 	}) {
 		return nil
 	}
 	cmd.allowed = true
-	if slices.Contains(c.Admitted, cmd.by) {
+	if slices.Contains(c.Admitted, cmd.by.User) {
 		return nil
 	}
 	if len(c.Admitted) >= t.limits.maxParticipants {
 		return tooManyParticipants(t.limits.maxParticipants)
 	}
-	t.actor = cmd.by
-	c.Admitted = append(c.Admitted, cmd.by)
-	t.tell(Event{Type: EventNoted, Part: cmd.by}, nil)
+	t.acts(cmd.by)
+	c.Admitted = append(c.Admitted, cmd.by.User)
+	t.tell(Event{Type: EventNoted, Part: cmd.by.User}, nil)
 	return nil
 }

@@ -117,7 +117,10 @@ func (cmd *joinCommand) tooLate(c *Call) error {
 	case c.State != StateStarted || p == nil:
 		return conflict(ReasonNotRinging, "the call does not ring")
 	case p.Ring == RingAnswered && c.Seat(cmd.by.User, cmd.by.Client) == nil:
-		return conflict(ReasonAnsweredElsewhere, "the call was answered on another device")
+		return &Error{
+			Code: CodeConflict, Reason: ReasonAnsweredElsewhere, Device: p.AnsweredBy,
+			Message: "the call was answered on another device",
+		}
 	case p.Ring == RingDeclined:
 		return conflict(ReasonNotRinging, "the call was declined on another device")
 	}
@@ -126,9 +129,6 @@ func (cmd *joinCommand) tooLate(c *Call) error {
 
 // ringingCommand notes that a device of a rung participant rings.
 type ringingCommand struct{ access }
-
-// maxRinging is how many devices of one participant are counted.
-const maxRinging = 16
 
 func (cmd *ringingCommand) apply(t *transition) error {
 	c, err := t.visible()
@@ -143,8 +143,9 @@ func (cmd *ringingCommand) apply(t *transition) error {
 		slices.Contains(p.RingingOn, cmd.by.Client) || len(p.RingingOn) >= maxRinging {
 		return nil
 	}
-	t.actor = cmd.by.User
+	t.acts(cmd.by)
 	p.RingingOn = append(p.RingingOn, cmd.by.Client)
+	p.Legs = append(p.Legs, RingLeg{Client: cmd.by.Client, State: RingRinging, Since: t.now})
 	t.tell(Event{Type: EventRinging, Part: p.ID, Client: cmd.by.Client, Count: len(p.RingingOn)}, []UserID{c.Starter})
 	return nil
 }
@@ -173,9 +174,18 @@ func (cmd *ringAgainCommand) apply(t *transition) error {
 	case c.Present(cmd.user) || p.Ring == RingRinging:
 		return nil
 	}
-	t.actor = cmd.by.User
-	p.Ring, p.RingingOn = RingRinging, nil
-	c.RingUntil = t.now.Add(t.limits.ring)
+	if p.RungAgain >= t.limits.ringAgain {
+		return &Error{Code: CodeLimited, Reason: ReasonRingLimit, Message: "this person was rung often enough"}
+	}
+	t.manages(cmd.access)
+	for i := range c.Participants { // their time is not prolonged by it
+		if o := &c.Participants[i]; o.Ring == RingRinging && o.RingUntil.IsZero() {
+			o.RingUntil = c.RingUntil
+		}
+	}
+	p.rings()
+	p.RungAgain++
+	c.RingUntil = t.now.Add(c.ringFor(t.limits))
 	t.announce([]UserID{cmd.user}, cmp.Or(cmd.rung, &rung{}))
 	return nil
 }
@@ -197,18 +207,20 @@ func decline(t *transition, p *Participant, why Reason) {
 	if p.Ring == RingDeclined || p.Ring == RingBusy {
 		return
 	}
-	p.Ring = RingDeclined
+	outcome := RingDeclined
 	if why == ReasonBusy {
-		p.Ring = RingBusy
+		outcome = RingBusy
 	}
+	p.ringCameTo(outcome)
 	id := p.ID
-	t.tell(Event{Type: EventDeclined, Part: id, Reason: why}, t.parties())
+	t.tell(Event{Type: EventDeclined, Part: id, Client: t.device, Reason: why}, t.parties())
+	t.endLegs(p, outcome, t.device)
 	if c.IsGroup() {
 		t.tell(Event{Type: EventLeft, Part: id}, []UserID{id})
 		t.quietRing()
 		return
 	}
-	if c.ringing() || c.present() > 1 {
+	if c.ringing() || c.ringsLater() || c.present() > 1 {
 		t.quietRing()
 		return
 	}

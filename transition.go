@@ -14,6 +14,9 @@ import (
 // limits are the options that transitions depend on.
 type limits struct {
 	ring            time.Duration // how long participants are rung
+	retries         int           // how often those who did not answer are rung once more
+	pause           time.Duration // before that
+	ringAgain       int           // how often one participant can be rung again in a run
 	grace           time.Duration // for a starter to take his seat
 	maxAge          time.Duration // of a run
 	history         time.Duration // how long entries of the history are kept
@@ -40,14 +43,17 @@ type transition struct {
 	purge  bool
 
 	// Of the command being applied.
-	actor   UserID
-	cause   Cause
-	changed bool
+	actor    UserID
+	device   ClientID // of the actor; "" if nobody acts
+	cause    Cause
+	evidence string
+	ref      string
+	changed  bool
 }
 
 // run applies one command. The call's version grows by one if it changed.
 func (t *transition) run(cmd command) error {
-	t.actor, t.cause, t.changed = "", CauseCommand, false
+	t.actor, t.device, t.cause, t.evidence, t.ref, t.changed = "", "", CauseCommand, "", "", false
 	first := len(t.events)
 	if err := cmd.apply(t); err != nil {
 		return err
@@ -60,6 +66,23 @@ func (t *transition) run(cmd command) error {
 		t.events[i].Version = t.call.Version
 	}
 	return nil
+}
+
+// acts notes whose command it is.
+func (t *transition) acts(by Actor) {
+	t.actor, t.device, t.ref = by.User, by.Client, by.Ref
+	if by.Client != "" {
+		t.evidence = "device " + string(by.Client)
+	}
+}
+
+// manages notes whose command it is; for an administrator who is no party of
+// the call it is an intervention.
+func (t *transition) manages(a access) {
+	t.acts(a.by)
+	if a.by.Admin && !a.member && t.call.Participant(a.by.User) == nil {
+		t.cause = CauseAdmin
+	}
 }
 
 // visible returns the call unless there is none or it was removed.
@@ -76,7 +99,10 @@ func (t *transition) tell(e Event, to []UserID) {
 	c := t.call
 	e.CallID, e.Epoch = c.ID, c.Epoch
 	e.Provider, e.Owner, e.Title, e.State = c.Provider, c.Owner, c.Title, c.State
-	e.Actor, e.Cause, e.Node, e.Time = t.actor, t.cause, t.node, t.now
+	e.Actor, e.Cause, e.Node, e.Time, e.Ref = t.actor, t.cause, t.node, t.now, t.ref
+	if e.Evidence == "" {
+		e.Evidence = t.evidence
+	}
 	e.Topics = make([]Topic, 0, len(to)+1)
 	e.Topics = append(e.Topics, CallTopic(c.ID))
 	for _, id := range to {
@@ -118,14 +144,14 @@ func (t *transition) start(by UserID, inviteID string, ring *rung) {
 	c.State, c.Reason = StateStarted, ""
 	c.Started, c.Starter = t.now, by
 	c.Seats, c.Admitted, c.Answered = nil, nil, time.Time{}
-	c.RingUntil, c.EndBy = time.Time{}, t.now.Add(t.limits.maxAge)
+	c.RingUntil, c.RingNext, c.Rings = time.Time{}, time.Time{}, 0
+	c.EndBy = t.now.Add(t.limits.maxAge)
 	if c.InviteID == "" {
 		c.InviteID = inviteID
 	}
 	for i := range c.Participants {
 		p := &c.Participants[i]
-		p.State, p.Client, p.Ring, p.RingingOn = PartNone, "", RingNone, nil
-		p.Since, p.Spent, p.Devices = time.Time{}, 0, 0
+		*p = Participant{ID: p.ID, Kind: p.Kind, Member: p.Member}
 		switch {
 		case ring == nil || p.ID == by || p.Kind != KindUser:
 		case ring.busy[p.ID] && ring.refuse:
@@ -135,7 +161,7 @@ func (t *transition) start(by UserID, inviteID string, ring *rung) {
 		}
 	}
 	if ring != nil {
-		c.RingUntil = t.now.Add(t.limits.ring)
+		c.RingUntil, c.Rings = t.now.Add(c.ringFor(t.limits)), 1
 	}
 }
 
@@ -152,8 +178,11 @@ func (t *transition) announce(to []UserID, ring *rung) {
 		if ring.silent[id] {
 			i += 2
 		}
-		if p := t.call.Participant(id); p != nil && p.Ring == RingBusy {
-			continue // he is not bothered
+		if p := t.call.Participant(id); p != nil {
+			if p.Ring == RingBusy {
+				continue // he is not bothered
+			}
+			p.Silent = ring.silent[id]
 		}
 		groups[i] = append(groups[i], id)
 	}
@@ -176,7 +205,7 @@ func (t *transition) stop(reason Reason) {
 	c.State, c.Reason, c.Stopped = StateStopped, reason, t.now
 	t.tell(Event{Type: EventState, Reason: reason}, told)
 	c.Seats, c.Admitted, c.Invites, c.InviteID = nil, nil, nil, ""
-	c.RingUntil, c.EndBy = time.Time{}, time.Time{}
+	c.RingUntil, c.RingNext, c.EndBy = time.Time{}, time.Time{}, time.Time{}
 	for i := range c.Participants {
 		p := &c.Participants[i]
 		if p.State == PartJoined {
@@ -184,14 +213,16 @@ func (t *transition) stop(reason Reason) {
 			p.goOut(t.now)
 		}
 		if p.Ring == RingRinging {
+			var device ClientID
+			outcome := RingCancelled
 			switch {
 			case reason == ReasonMissed:
-				p.Ring = unanswered(p)
+				outcome = unanswered(p)
 			case reason == ReasonDeclined && p.ID == t.actor:
-				p.Ring = RingDeclined // by stopping it, as old clients do
-			default:
-				p.Ring = RingCancelled
+				outcome, device = RingDeclined, t.device // by stopping it, as old clients do
 			}
+			p.ringCameTo(outcome)
+			t.endLegs(p, outcome, device)
 		}
 	}
 	if ran {
@@ -258,7 +289,7 @@ func (t *transition) settle() {
 		return
 	}
 	present := c.present()
-	if present > 1 || present == 1 && (c.IsGroup() || c.ringing()) {
+	if present > 1 || present == 1 && (c.IsGroup() || c.ringing() || c.ringsLater()) {
 		return
 	}
 	switch {
@@ -277,11 +308,6 @@ func (t *transition) quietRing() {
 	if c := t.call; !c.ringing() && len(c.Seats) > 0 {
 		c.RingUntil = time.Time{}
 	}
-}
-
-// ringing tells whether any participant is being rung.
-func (c *Call) ringing() bool {
-	return slices.ContainsFunc(c.Participants, func(p Participant) bool { return p.Ring == RingRinging })
 }
 
 // answered tells whether anybody but the starter was in this run.

@@ -189,7 +189,7 @@ func (s *Service) CheckInvite(ctx context.Context, by Actor, id CallID, inviteID
 	if err != nil {
 		return false, wrap(op, err)
 	}
-	cmd := &admitCommand{by: by.User, inviteID: inviteID, groups: s.invitedGroups(ctx, call.Invites, by.User)}
+	cmd := &admitCommand{by: by, inviteID: inviteID, groups: s.invitedGroups(ctx, call.Invites, by.User)}
 	if _, err := s.submit(ctx, id, cmd); err != nil {
 		return false, wrap(op, err)
 	}

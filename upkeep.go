@@ -48,34 +48,14 @@ func (tickCommand) apply(t *transition) error {
 		}
 	case c.State != StateStarted:
 	case !t.now.Before(c.EndBy):
+		t.evidence = "the run is as old as runs may become"
 		t.stop(ReasonExpired)
-	case !c.RingUntil.IsZero() && !t.now.Before(c.RingUntil):
+	case !c.RingUntil.IsZero() && !t.now.Before(c.nextRingEnd()):
 		endRing(t)
+	case !c.RingNext.IsZero() && !t.now.Before(c.RingNext):
+		ringOnceMore(t)
 	}
 	return nil
-}
-
-// endRing gives up on those who did not answer.
-func endRing(t *transition) {
-	c := t.call
-	var missed []UserID
-	for i := range c.Participants {
-		if p := &c.Participants[i]; p.Ring == RingRinging {
-			p.Ring = unanswered(p)
-			missed = append(missed, p.ID)
-		}
-	}
-	c.RingUntil = time.Time{}
-	present := c.present()
-	if present == 0 || !c.IsGroup() && present == 1 {
-		reason := ReasonMissed
-		if c.answered() {
-			reason = ReasonEnded
-		}
-		t.stop(reason)
-		return
-	}
-	t.tell(Event{Type: EventMissed}, missed)
 }
 
 // rearmCommand gives the ring and the run their full time again after a time
@@ -88,12 +68,15 @@ func (rearmCommand) apply(t *transition) error {
 		return nil
 	}
 	if !c.RingUntil.IsZero() {
-		c.RingUntil = t.now.Add(t.limits.ring)
+		c.RingUntil = t.now.Add(c.ringFor(t.limits))
+		for i := range c.Participants {
+			c.Participants[i].RingUntil = time.Time{}
+		}
 	}
 	if !t.now.Before(c.EndBy) {
 		c.EndBy = t.now.Add(t.limits.maxAge)
 	}
-	t.tell(Event{Type: EventNoted}, nil)
+	t.tell(Event{Type: EventNoted, Evidence: "no server was there meanwhile"}, nil)
 	return nil
 }
 

@@ -85,6 +85,17 @@ type Options struct {
 
 	// RingTimeout is how long people are rung. Defaults to 45 s.
 	RingTimeout time.Duration
+	// MaxRingTimeout is the longest ring that a call may ask for with
+	// [NewCall].RingFor. Defaults to 3 min, or RingTimeout if that is longer.
+	MaxRingTimeout time.Duration
+	// RingRetries is how often people who did not answer are rung once more by
+	// the call itself while somebody waits for them, at most 10. Defaults to 0.
+	RingRetries int
+	// RingPause is the time between two such rings. Defaults to 10 s.
+	RingPause time.Duration
+	// MaxRingAgain is how often one participant can be rung again in a run by
+	// [Service.RingAgain]. Defaults to 10.
+	MaxRingAgain int
 	// SeatTTL is how long a device stays in a call without a sign of life.
 	// Defaults to 25 s.
 	SeatTTL time.Duration
@@ -179,7 +190,8 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		nodes:  nodeTable{signs: make(map[string]nodeSign), traceless: make(map[string]bool), swept: make(map[string]bool)},
 		queues: queues{byCall: make(map[CallID]*callQueue)},
 		limits: limits{
-			ring: o.RingTimeout, grace: o.LeaveGrace, maxAge: o.MaxCallAge, history: o.HistoryRetention, tombstone: nodeForget,
+			ring: o.RingTimeout, retries: o.RingRetries, pause: o.RingPause, ringAgain: o.MaxRingAgain,
+			grace: o.LeaveGrace, maxAge: o.MaxCallAge, history: o.HistoryRetention, tombstone: nodeForget,
 			maxParticipants: o.MaxParticipants, maxSeats: o.MaxSeats,
 		},
 		failures: make(map[string]error),
@@ -213,6 +225,8 @@ func (o *Options) complete() error {
 		}
 	}
 	duration(&o.RingTimeout, "RingTimeout", 45*time.Second, time.Second)
+	duration(&o.MaxRingTimeout, "MaxRingTimeout", max(3*time.Minute, o.RingTimeout), max(minRing, o.RingTimeout))
+	duration(&o.RingPause, "RingPause", 10*time.Second, time.Second)
 	duration(&o.SeatTTL, "SeatTTL", 25*time.Second, 3*time.Second)
 	duration(&o.LeaveGrace, "LeaveGrace", 10*time.Second, time.Second)
 	duration(&o.MaxCallAge, "MaxCallAge", 24*time.Hour, time.Minute)
@@ -222,6 +236,15 @@ func (o *Options) complete() error {
 	duration(&o.CallbackTimeout, "CallbackTimeout", 5*time.Second, 10*time.Millisecond)
 	number(&o.MaxParticipants, "MaxParticipants", 1000)
 	number(&o.MaxSeats, "MaxSeats", 1000)
+	if o.MaxRingAgain == 0 {
+		o.MaxRingAgain = 10
+	}
+	if o.MaxRingAgain < 0 {
+		faults = append(faults, fmt.Errorf("Options.MaxRingAgain is %d, less than 0", o.MaxRingAgain))
+	}
+	if o.RingRetries < 0 || o.RingRetries > 10 {
+		faults = append(faults, fmt.Errorf("Options.RingRetries is %d, not between 0 and 10", o.RingRetries))
+	}
 	switch o.WhenBusy {
 	case "":
 		o.WhenBusy = CallWaiting
