@@ -42,6 +42,9 @@ type LogEntry struct {
 	Message   string
 	Timestamp time.Time // by the client's clock
 	CallID    CallID    // "" if none
+	// Ref is the [Error].Ref that the message is about; "" if none. What
+	// can't be a reference is dropped.
+	Ref string
 }
 
 // CallLog collects what browsers report and writes it in the order of the
@@ -195,7 +198,7 @@ func (l *CallLog) Flush(ctx context.Context) {
 }
 
 func (l *CallLog) write(ctx context.Context, e *logged) {
-	attrs := make([]slog.Attr, 0, 5)
+	attrs := make([]slog.Attr, 0, 6)
 	add := func(key, value string) {
 		if value != "" {
 			attrs = append(attrs, slog.String(key, oneLine(value)))
@@ -206,6 +209,7 @@ func (l *CallLog) write(ctx context.Context, e *logged) {
 	add("user", string(e.user))
 	add("client", string(e.client))
 	add("callId", string(e.CallID))
+	add("ref", cleanRef(e.Ref))
 	l.logger.LogAttrs(ctx, e.level, e.line(), attrs...)
 }
 
@@ -318,13 +322,13 @@ func deceptive(r rune) bool {
 
 // LogClient takes a message of the acting user's browser for the client log.
 // Providers that keep their log out of the server's are obeyed.
-func (s *Service) LogClient(_ context.Context, by Actor, e LogEntry) error {
+func (s *Service) LogClient(ctx context.Context, by Actor, e LogEntry) error {
 	const op = "log"
 	if err := validActor(by, false); err != nil {
-		return wrap(op, err)
+		return s.wrap(ctx, by, op, err)
 	}
 	if p := s.registry.byType[e.Provider]; p != nil && p.info.NoLog {
 		return nil
 	}
-	return wrap(op, s.calllog.Add(by, e))
+	return s.wrap(ctx, by, op, s.calllog.Add(by, e))
 }

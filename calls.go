@@ -12,10 +12,10 @@ import (
 func (s *Service) Call(ctx context.Context, by Actor, id CallID) (*Call, error) {
 	const op = "get call"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	c, _, err := s.partyCall(ctx, by, id)
-	return c, wrap(op, err)
+	return c, s.wrap(ctx, by, op, err)
 }
 
 // partyCall reads a call and checks that by is a party of it.
@@ -76,23 +76,23 @@ func (s *Service) change(ctx context.Context, by Actor, id CallID, action Action
 // common. args are what distinguishes it from another one with the same key.
 func (s *Service) command(ctx context.Context, by Actor, op string, id CallID, action Action, args any, make func(access) command) (*Call, error) {
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	once, err := newOnce(by, op, id, args)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if s.opts.Before != nil {
 		c, _, err := s.partyCall(ctx, by, id)
 		if err != nil && CodeOf(err) != CodeNotFound {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if err := s.before(ctx, &Proposal{Op: op, By: by, ID: id, Call: c}); err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 	}
 	c, err := s.change(ctx, by, id, action, once, make)
-	return c, wrap(op, err)
+	return c, s.wrap(ctx, by, op, err)
 }
 
 // StartCall starts a call and rings everybody but the acting user; members
@@ -101,20 +101,20 @@ func (s *Service) command(ctx context.Context, by Actor, op string, id CallID, a
 func (s *Service) StartCall(ctx context.Context, by Actor, id CallID) (*Call, error) {
 	const op = "start call"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	c, _, err := s.partyCall(ctx, by, id)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if _, err := s.registry.usable(ctx, c.Provider, c.IsGroup()); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	var members []UserID
 	if c.IsGroup() {
 		g, err := s.group(ctx, c.Owner)
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		members = g.Members
 	}
@@ -147,12 +147,12 @@ type CallStatus struct {
 func (s *Service) CallsState(ctx context.Context, by Actor) ([]CallStatus, error) {
 	const op = "list calls"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	var list []CallStatus
 	for c, err := range s.store.Calls(ctx, CallQuery{Key: userKey(by.User)}) {
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if c.IsGroup() && c.Removed.IsZero() {
 			list = append(list, CallStatus{ID: c.ID, State: c.State})
@@ -167,19 +167,19 @@ func (s *Service) CallsState(ctx context.Context, by Actor) ([]CallStatus, error
 func (s *Service) OpenCalls(ctx context.Context, by Actor) ([]*Call, error) {
 	const op = "list open calls"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	var list []*Call
 	for c, err := range s.store.Calls(ctx, CallQuery{Key: userKey(by.User)}) {
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if c.State != StateStarted {
 			continue
 		}
 		acc, err := s.access(ctx, by, c, ActionRead)
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if acc.party(c) == nil {
 			list = append(list, c)
@@ -193,12 +193,12 @@ func (s *Service) OpenCalls(ctx context.Context, by Actor) ([]*Call, error) {
 func (s *Service) LiveCalls(ctx context.Context, by Actor) ([]*Call, error) {
 	const op = "list live calls"
 	if !by.Admin {
-		return nil, wrap(op, denied("only administrators may do this"))
+		return nil, s.wrap(ctx, by, op, denied("only administrators may do this"))
 	}
 	var list []*Call
 	for c, err := range s.store.Calls(ctx, CallQuery{Key: liveKey}) {
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		list = append(list, c)
 	}
@@ -211,24 +211,24 @@ func (s *Service) LiveCalls(ctx context.Context, by Actor) ([]*Call, error) {
 func (s *Service) SendData(ctx context.Context, by Actor, id CallID, data json.RawMessage) (Position, error) {
 	const op = "send data"
 	if err := validActor(by, false); err != nil {
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	}
 	if len(data) > maxData {
-		return 0, wrap(op, &Error{Code: CodeLimited, Field: "data", Message: "data is too large"})
+		return 0, s.wrap(ctx, by, op, &Error{Code: CodeLimited, Field: "data", Message: "data is too large"})
 	}
 	if trimmed := strings.TrimLeft(string(data[:min(len(data), 64)]), " \t\r\n"); !strings.HasPrefix(trimmed, "{") || !json.Valid(data) {
-		return 0, wrap(op, invalid("data", "is not a JSON object"))
+		return 0, s.wrap(ctx, by, op, invalid("data", "is not a JSON object"))
 	}
 	c, _, err := s.partyCall(ctx, by, id)
 	if err != nil {
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	}
 	once, err := newOnce(by, op, id, data)
 	if err != nil {
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	}
 	if done, err := s.carriedOut(ctx, once, nil); done || err != nil {
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	}
 	now := s.now()
 	change := &Change{Events: []Event{{
@@ -244,7 +244,7 @@ func (s *Service) SendData(ctx context.Context, by Actor, id CallID, data json.R
 		return 0, nil // its twin was faster
 	}
 	if err != nil {
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	}
 	s.hub.announce(pos)
 	return pos, nil

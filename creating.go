@@ -45,11 +45,11 @@ type NewCall struct {
 func (s *Service) CreateCall(ctx context.Context, by Actor, n NewCall) (*Call, error) {
 	const op = "create call"
 	if err := s.checkNewCall(by, &n); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	once, err := newOnce(by, op, n.ID, n)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if done, err := s.carriedOut(ctx, once, nil); done || err != nil {
 		if err == nil {
@@ -58,26 +58,26 @@ func (s *Service) CreateCall(ctx context.Context, by Actor, n NewCall) (*Call, e
 				return c, nil
 			}
 		}
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := s.beforeCreate(ctx, by, op, &n); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	for range createRetries {
 		cmd, err := s.newCreateCommand(ctx, by, &n)
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if err := s.makeRoom(ctx, cmd.access, cmd.owner, n.ID); err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		c, err := s.submitOnce(ctx, n.ID, cmd, once)
 		if errors.Is(err, errClaimed) {
 			continue
 		}
-		return c, wrap(op, err)
+		return c, s.wrap(ctx, by, op, err)
 	}
-	return nil, wrap(op, conflict(ReasonCallConflict, "the group is in another call"))
+	return nil, s.wrap(ctx, by, op, conflict(ReasonCallConflict, "the group is in another call"))
 }
 
 // beforeCreate lets the host's hook refuse the call or change what it may.

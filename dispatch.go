@@ -326,7 +326,7 @@ func (sub *Subscription) Close() {
 // Recheck asks again whether the subscriber may read the topic. The error is
 // that of [Service.Subscribe]; the subscription is not closed by it.
 func (sub *Subscription) Recheck(ctx context.Context) error {
-	return wrap("recheck subscription", sub.service.mayRead(ctx, sub.by, sub.topic))
+	return sub.service.wrap(ctx, sub.by, "recheck subscription", sub.service.mayRead(ctx, sub.by, sub.topic))
 }
 
 // Subscribe delivers the events of a topic in order, each once, to deliver:
@@ -344,13 +344,13 @@ func (sub *Subscription) Recheck(ctx context.Context) error {
 func (s *Service) Subscribe(ctx context.Context, by Actor, topic Topic, after *Position, deliver func(*Event)) (*Subscription, error) {
 	const op = "subscribe"
 	if deliver == nil {
-		return nil, wrap(op, invalid("deliver", "is missing"))
+		return nil, s.wrap(ctx, by, op, invalid("deliver", "is missing"))
 	}
 	if err := s.mayRead(ctx, by, topic); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := s.hub.begin(ctx); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	sub := &Subscription{
 		service: s, by: by, topic: topic, deliver: deliver,
@@ -365,7 +365,7 @@ func (s *Service) Subscribe(ctx context.Context, by Actor, topic Topic, after *P
 	}
 	if err := sub.replay(ctx); err != nil {
 		sub.Close()
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return sub, nil
 }

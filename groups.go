@@ -161,16 +161,16 @@ func (s *Service) invitedGroups(ctx context.Context, invites []Invite, user User
 func (s *Service) User(ctx context.Context, by Actor, id UserID) (*User, error) {
 	const op = "get user"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := checkText("id", string(id), 1, maxID); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	u, err := s.user(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		err = &Error{Code: CodeNotFound, Message: "user not found", Err: err}
 	}
-	return u, wrap(op, err)
+	return u, s.wrap(ctx, by, op, err)
 }
 
 // Users returns those of the people that the directory knows, for showing
@@ -198,16 +198,16 @@ func (s *Service) Users(ctx context.Context, ids []UserID) map[UserID]*User {
 func (s *Service) Owner(ctx context.Context, c *Call) (*User, *Group, error) {
 	if c.IsGroup() {
 		g, err := s.group(ctx, c.Owner)
-		return nil, g, wrap("get owner", err)
+		return nil, g, s.wrap(ctx, Actor{}, "get owner", err)
 	}
 	u, err := s.user(ctx, UserID(c.Owner.ID))
-	return u, nil, wrap("get owner", err)
+	return u, nil, s.wrap(ctx, Actor{}, "get owner", err)
 }
 
 // Space returns a space by id, short name or group id to one of its members.
 func (s *Service) Space(ctx context.Context, by Actor, id string) (*Group, error) {
 	g, err := s.memberGroup(ctx, by, Ref{Type: OwnerSpace, ID: id}, "space")
-	return g, wrap("get space", err)
+	return g, s.wrap(ctx, by, "get space", err)
 }
 
 func (s *Service) memberGroup(ctx context.Context, by Actor, ref Ref, what string) (*Group, error) {
@@ -235,28 +235,28 @@ func (s *Service) memberGroup(ctx context.Context, by Actor, ref Ref, what strin
 func (s *Service) SpaceEvent(ctx context.Context, by Actor, space string, users []UserID, spaces []string) (*Group, error) {
 	const op = "get space event"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := checkText("id", space, 1, maxID); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	g, err := s.group(ctx, Ref{Type: OwnerSpaceEvent, ID: space})
 	if errors.Is(err, ErrNotFound) {
 		err = &Error{Code: CodeNotFound, Message: "space not found", Err: err}
 	}
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	parts, err := s.resolveParticipants(ctx, g, users, spaces)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	g.Members = g.Members[:0]
 	for _, p := range parts {
 		g.Members = append(g.Members, p.ID)
 	}
 	if !g.HasMember(by.User) {
-		return nil, wrap(op, denied("only members may see it"))
+		return nil, s.wrap(ctx, by, op, denied("only members may see it"))
 	}
 	return g, nil
 }
@@ -268,25 +268,25 @@ func (s *Service) Room(ctx context.Context, by Actor, id, title string, members 
 	ref := Ref{Type: OwnerChatRoom, ID: id}
 	g, err := s.memberGroup(ctx, by, ref, "room")
 	if !errors.Is(err, ErrNotFound) || len(members) == 0 {
-		return g, wrap(op, err)
+		return g, s.wrap(ctx, by, op, err)
 	}
 	if err := checkText("title", title, 0, maxTitle); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if len(members) > s.limits.maxParticipants {
-		return nil, wrap(op, tooManyParticipants(s.limits.maxParticipants))
+		return nil, s.wrap(ctx, by, op, tooManyParticipants(s.limits.maxParticipants))
 	}
 	g = &Group{Ref: ref, Title: title}
 	for _, m := range members {
 		if err := checkUserID("members", m); err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if !g.HasMember(m) {
 			g.Members = append(g.Members, m)
 		}
 	}
 	if !g.HasMember(by.User) {
-		return nil, wrap(op, denied("only members of the room may see it"))
+		return nil, s.wrap(ctx, by, op, denied("only members of the room may see it"))
 	}
 	return g, nil
 }
@@ -296,21 +296,21 @@ func (s *Service) Room(ctx context.Context, by Actor, id, title string, members 
 func (s *Service) GroupCall(ctx context.Context, by Actor, group Ref) (CallID, error) {
 	const op = "get group call"
 	if err := validActor(by, false); err != nil {
-		return "", wrap(op, err)
+		return "", s.wrap(ctx, by, op, err)
 	}
 	member, err := s.isMember(ctx, by.User, group)
 	if err != nil {
-		return "", wrap(op, err)
+		return "", s.wrap(ctx, by, op, err)
 	}
 	if !member {
-		return "", wrap(op, denied("only members of the group may do this"))
+		return "", s.wrap(ctx, by, op, denied("only members of the group may do this"))
 	}
 	v, err := s.store.Value(ctx, groupClaim(group))
 	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
 	if err != nil {
-		return "", wrap(op, err)
+		return "", s.wrap(ctx, by, op, err)
 	}
 	return CallID(v.Data), nil
 }
@@ -319,19 +319,23 @@ func (s *Service) GroupCall(ctx context.Context, by Actor, group Ref) (CallID, e
 func (s *Service) Presence(ctx context.Context, by Actor, id UserID) (Presence, error) {
 	const op = "get presence"
 	if err := validActor(by, false); err != nil {
-		return "", wrap(op, err)
+		return "", s.wrap(ctx, by, op, err)
 	}
+	p, err := s.presence(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		err = &Error{Code: CodeNotFound, Message: "user not found", Err: err}
+	}
+	return p, s.wrap(ctx, by, op, err)
+}
+
+func (s *Service) presence(ctx context.Context, id UserID) (Presence, error) {
 	source, ok := s.directory.(PresenceSource)
 	if !ok {
 		return Offline, nil
 	}
-	p, err := callback(ctx, s, "directory", func(ctx context.Context) (Presence, error) {
+	return callback(ctx, s, "directory", func(ctx context.Context) (Presence, error) {
 		return source.Presence(ctx, id)
 	})
-	if errors.Is(err, ErrNotFound) {
-		err = &Error{Code: CodeNotFound, Message: "user not found", Err: err}
-	}
-	return p, wrap(op, err)
 }
 
 // SearchIdentities finds up to 30 people and groups by a part of their name:
@@ -339,20 +343,20 @@ func (s *Service) Presence(ctx context.Context, by Actor, id UserID) (Presence, 
 func (s *Service) SearchIdentities(ctx context.Context, by Actor, text string) ([]Identity, error) {
 	const op = "search identities"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := checkText("name", text, 1, maxSearch); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	source, ok := s.directory.(Searcher)
 	if !ok {
-		return nil, wrap(op, &Error{Code: CodeUnsupported, Message: "the directory can't be searched"})
+		return nil, s.wrap(ctx, by, op, &Error{Code: CodeUnsupported, Message: "the directory can't be searched"})
 	}
 	found, err := callback(ctx, s, "directory", func(ctx context.Context) ([]Identity, error) {
 		return source.Search(ctx, by.User, text, searchLimit*2)
 	})
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return firstIdentities(found), nil
 }

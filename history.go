@@ -175,13 +175,13 @@ func (q *HistoryQuery) selects(e *HistoryEntry) bool {
 func (s *Service) History(ctx context.Context, by Actor, q HistoryQuery) ([]HistoryEntry, error) {
 	const op = "get history"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	switch {
 	case q.Limit == 0:
 		q.Limit = 50
 	case q.Limit < 0 || q.Limit > historyPage:
-		return nil, wrap(op, invalid("limit", "is not between 1 and %d", historyPage))
+		return nil, s.wrap(ctx, by, op, invalid("limit", "is not between 1 and %d", historyPage))
 	}
 	prefix := historyPrefix + string(by.User) + "/"
 	after := ""
@@ -191,11 +191,11 @@ func (s *Service) History(ctx context.Context, by Actor, q HistoryQuery) ([]Hist
 	var list []HistoryEntry
 	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: prefix, After: after}) {
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		e, err := historyEntry(v, prefix)
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		if !q.selects(e) {
 			continue
@@ -224,28 +224,28 @@ func seenKey(user UserID) string { return "seen/" + string(user) }
 func (s *Service) MissedCalls(ctx context.Context, by Actor) (int, error) {
 	const op = "count missed calls"
 	if err := validActor(by, false); err != nil {
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	}
 	var seen int64
 	v, err := s.store.Value(ctx, seenKey(by.User))
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
-		return 0, wrap(op, err)
+		return 0, s.wrap(ctx, by, op, err)
 	default:
 		if seen, err = strconv.ParseInt(string(v.Data), 10, 64); err != nil {
-			return 0, wrap(op, fmt.Errorf("decode seen: %w", err))
+			return 0, s.wrap(ctx, by, op, fmt.Errorf("decode seen: %w", err))
 		}
 	}
 	prefix := historyPrefix + string(by.User) + "/"
 	n := 0
 	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: prefix}) {
 		if err != nil {
-			return 0, wrap(op, err)
+			return 0, s.wrap(ctx, by, op, err)
 		}
 		e, err := historyEntry(v, prefix)
 		if err != nil {
-			return 0, wrap(op, err)
+			return 0, s.wrap(ctx, by, op, err)
 		}
 		if n == maxMissed || e.Started.Add(s.opts.MaxCallAge).UnixMilli() <= seen {
 			break // no run that began before can have ended after
@@ -261,12 +261,12 @@ func (s *Service) MissedCalls(ctx context.Context, by Actor) (int, error) {
 func (s *Service) MarkSeen(ctx context.Context, by Actor) error {
 	const op = "mark history as seen"
 	if err := validActor(by, false); err != nil {
-		return wrap(op, err)
+		return s.wrap(ctx, by, op, err)
 	}
 	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{{
 		Key: seenKey(by.User), Expect: AnyRevision, Data: strconv.AppendInt(nil, s.now().UnixMilli(), 10),
 	}}})
-	return wrap(op, err)
+	return s.wrap(ctx, by, op, err)
 }
 
 // EraseUser removes a person's history and takes the person out of the
@@ -274,22 +274,22 @@ func (s *Service) MarkSeen(ctx context.Context, by Actor) error {
 func (s *Service) EraseUser(ctx context.Context, by Actor, user UserID) error {
 	const op = "erase user"
 	if !by.Admin {
-		return wrap(op, denied("only administrators may do this"))
+		return s.wrap(ctx, by, op, denied("only administrators may do this"))
 	}
 	if err := checkUserID("user", user); err != nil {
-		return wrap(op, err)
+		return s.wrap(ctx, by, op, err)
 	}
 	own := historyPrefix + string(user) + "/"
 	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: historyPrefix}) {
 		if err != nil {
-			return wrap(op, err)
+			return s.wrap(ctx, by, op, err)
 		}
 		if err := s.eraseEntry(ctx, v, own, user); err != nil {
-			return wrap(op, err)
+			return s.wrap(ctx, by, op, err)
 		}
 	}
 	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{{Key: seenKey(user), Expect: AnyRevision}}})
-	return wrap(op, err)
+	return s.wrap(ctx, by, op, err)
 }
 
 func (s *Service) eraseEntry(ctx context.Context, v *Value, own string, user UserID) error {

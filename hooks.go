@@ -59,11 +59,11 @@ func listenerKey(name string) string { return "listener/" + name }
 func (s *Service) Listen(ctx context.Context, name string, handle func(context.Context, *Event) error) error {
 	const op = "listen"
 	if err := checkText("name", name, 1, maxID); err != nil {
-		return wrap(op, err)
+		return s.wrap(ctx, Actor{}, op, err)
 	}
 	pos, err := s.listenFrom(ctx, name)
 	if err != nil {
-		return wrap(op, err)
+		return s.wrap(ctx, Actor{}, op, err)
 	}
 	moved := make(chan struct{}, 1)
 	defer s.hub.watch(moved)()

@@ -36,7 +36,7 @@ func (s *Service) TakeOver(ctx context.Context, by Actor, id CallID) (*Admission
 
 func (s *Service) join(ctx context.Context, by Actor, op string, id CallID, how joinCommand) (*Admission, error) {
 	if err := validActor(by, true); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	c, err := s.command(ctx, by, op, id, ActionJoin, nil, func(a access) command {
 		cmd := how
@@ -48,7 +48,7 @@ func (s *Service) join(ctx context.Context, by Actor, op string, id CallID, how 
 	}
 	seat := c.Seat(by.User, by.Client)
 	if seat == nil {
-		return nil, wrap(op, seatGone())
+		return nil, s.wrap(ctx, by, op, seatGone())
 	}
 	ref := SeatRef{Call: id, Epoch: c.Epoch, Seat: seat.ID}
 	s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL))
@@ -56,7 +56,7 @@ func (s *Service) join(ctx context.Context, by Actor, op string, id CallID, how 
 	if err != nil {
 		// Without a grant the device can't take part: it must not stay.
 		_, leaveErr := s.submit(ctx, id, &leaveCommand{by: by, epoch: ref.Epoch, seat: ref.Seat})
-		return nil, wrap(op, errors.Join(err, leaveErr))
+		return nil, s.wrap(ctx, by, op, errors.Join(err, leaveErr))
 	}
 	return &Admission{Call: c, Seat: ref, Grant: grant}, nil
 }
@@ -77,10 +77,10 @@ func (s *Service) LeaveCall(ctx context.Context, by Actor, id CallID, opts *Leav
 		opts = &LeaveOptions{}
 	}
 	if err := validActor(by, opts.Seat == ""); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := checkCallID(id); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return s.leave(ctx, by, op, id, &leaveCommand{by: by, epoch: opts.Epoch, seat: opts.Seat})
 }
@@ -99,10 +99,10 @@ func (s *Service) RefuseBusy(ctx context.Context, by Actor, id CallID) (*Call, e
 
 func (s *Service) decline(ctx context.Context, by Actor, op string, id CallID, why Reason) (*Call, error) {
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := checkCallID(id); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	// A device without a name holds no seat, so nothing but a decline can
 	// come of it.
@@ -115,11 +115,11 @@ func (s *Service) decline(ctx context.Context, by Actor, op string, id CallID, w
 func (s *Service) leave(ctx context.Context, by Actor, op string, id CallID, cmd *leaveCommand) (*Call, error) {
 	once, err := newOnce(by, op, id, LeaveOptions{Epoch: cmd.epoch, Seat: cmd.seat})
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	c, err := s.submitOnce(ctx, id, cmd, once)
 	if err == nil && c == nil {
 		err = noSuchCall()
 	}
-	return c, wrap(op, err)
+	return c, s.wrap(ctx, by, op, err)
 }

@@ -44,7 +44,7 @@ func (s *Service) askBeforeRinging(ctx context.Context, id CallID, people []User
 			busy := s.inAnotherCall(ctx, id, user)
 			silent := false
 			if presence {
-				p, err := s.Presence(ctx, Actor{User: user}, user)
+				p, err := s.presence(ctx, user)
 				silent = err == nil && p == DoNotDisturb
 			}
 			mu.Lock()
@@ -75,7 +75,7 @@ func (s *Service) inAnotherCall(ctx context.Context, id CallID, user UserID) boo
 func (s *Service) Ringing(ctx context.Context, by Actor, id CallID) (*Call, error) {
 	const op = "acknowledge ring"
 	if err := validActor(by, true); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return s.command(ctx, by, op, id, ActionRead, nil, func(a access) command { return &ringingCommand{a} })
 }
@@ -85,7 +85,7 @@ func (s *Service) Ringing(ctx context.Context, by Actor, id CallID) (*Call, erro
 func (s *Service) RingAgain(ctx context.Context, by Actor, id CallID, user UserID) (*Call, error) {
 	const op = "ring again"
 	if err := checkUserID("user", user); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	asked := s.askBeforeRinging(ctx, id, []UserID{user})
 	asked.refuse = false // somebody insists
@@ -99,7 +99,7 @@ func (s *Service) RingAgain(ctx context.Context, by Actor, id CallID, user UserI
 func (s *Service) RemoveParticipant(ctx context.Context, by Actor, id CallID, user UserID) (*Call, error) {
 	const op = "remove participant"
 	if err := checkUserID("user", user); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return s.command(ctx, by, op, id, ActionManage, user, func(a access) command {
 		return &removeCommand{access: a, user: user}

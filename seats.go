@@ -168,12 +168,12 @@ func (l *leases) count() int {
 func (s *Service) RenewSeat(ctx context.Context, by Actor, ref SeatRef) error {
 	if kept, held := s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL)); kept {
 		if !held {
-			return wrap("renew seat", seatGone())
+			return s.wrap(ctx, by, "renew seat", seatGone())
 		}
 		return nil
 	}
 	_, err := s.attach(ctx, by, ref)
-	return wrap("renew seat", err)
+	return s.wrap(ctx, by, "renew seat", err)
 }
 
 // FindSeat returns the seat of by's device in the present run of a call and
@@ -181,7 +181,7 @@ func (s *Service) RenewSeat(ctx context.Context, by Actor, ref SeatRef) error {
 // [CodeGone] when there is none.
 func (s *Service) FindSeat(ctx context.Context, by Actor, id CallID) (SeatRef, error) {
 	ref, err := s.attach(ctx, by, SeatRef{Call: id})
-	return ref, wrap("find seat", err)
+	return ref, s.wrap(ctx, by, "find seat", err)
 }
 
 // attach makes this node the keeper of a seat's lease.

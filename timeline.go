@@ -41,19 +41,19 @@ func timelineValue(events []Event, keep time.Duration) (ValueChange, error) {
 func (s *Service) Timeline(ctx context.Context, by Actor, id CallID) ([]Event, error) {
 	const op = "get timeline"
 	if !by.Admin {
-		return nil, wrap(op, denied("only administrators may do this"))
+		return nil, s.wrap(ctx, by, op, denied("only administrators may do this"))
 	}
 	if err := checkCallID(id); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	var list []Event
 	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: timelineKey(id)}) {
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		var events []Event
 		if err := json.Unmarshal(v.Data, &events); err != nil {
-			return nil, wrap(op, fmt.Errorf("decode timeline: %w", err))
+			return nil, s.wrap(ctx, by, op, fmt.Errorf("decode timeline: %w", err))
 		}
 		list = append(list, events...)
 		if extra := len(list) - timelineMax; extra > 0 {

@@ -70,7 +70,7 @@ func (t *transition) run(cmd command) error {
 
 // acts notes whose command it is.
 func (t *transition) acts(by Actor) {
-	t.actor, t.device, t.ref = by.User, by.Client, by.Ref
+	t.actor, t.device, t.ref = by.User, by.Client, cleanRef(by.Ref)
 	if by.Client != "" {
 		t.evidence = "device " + string(by.Client)
 	}

@@ -26,7 +26,7 @@ func (s *Service) UpdateCall(ctx context.Context, by Actor, id CallID, u CallUpd
 	const op = "update call"
 	cmd, err := s.newUpdateCommand(ctx, by, id, &u)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return s.command(ctx, by, op, id, ActionManage, u, func(a access) command {
 		c := *cmd
@@ -112,20 +112,20 @@ func (s *Service) updatedParticipants(ctx context.Context, owner Ref, users []Us
 func (s *Service) SetParticipants(ctx context.Context, by Actor, id CallID, ids []UserID) (*Call, error) {
 	const op = "set participants"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	call, _, err := s.partyCall(ctx, by, id)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	parts, err := s.updatedParticipants(ctx, Ref{Type: OwnerUser}, ids, nil)
 	if err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if call.IsGroup() {
 		g, err := s.group(ctx, call.Owner)
 		if err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 		for i := range parts {
 			parts[i].Member = g.HasMember(parts[i].ID)
@@ -141,10 +141,10 @@ func (s *Service) SetParticipants(ctx context.Context, by Actor, id CallID, ids 
 func (s *Service) AddGuest(ctx context.Context, by Actor, id CallID, guest UserID) (*Call, error) {
 	const op = "add guest"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if err := checkUserID("guestId", guest); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	return s.command(ctx, by, op, id, ActionRead, guest, func(a access) command { return &guestCommand{access: a, guest: guest} })
 }
@@ -153,14 +153,14 @@ func (s *Service) AddGuest(ctx context.Context, by Actor, id CallID, guest UserI
 func (s *Service) SetInvites(ctx context.Context, by Actor, id CallID, invites []Invite) (*Call, error) {
 	const op = "set invites"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, s.wrap(ctx, by, op, err)
 	}
 	if len(invites) > maxInvites {
-		return nil, wrap(op, invalid("invites", "has more than %d entries", maxInvites))
+		return nil, s.wrap(ctx, by, op, invalid("invites", "has more than %d entries", maxInvites))
 	}
 	for _, i := range invites {
 		if err := checkText("invites", i.ID, 1, maxID); err != nil {
-			return nil, wrap(op, err)
+			return nil, s.wrap(ctx, by, op, err)
 		}
 	}
 	return s.command(ctx, by, op, id, ActionRead, invites, func(a access) command {
@@ -174,24 +174,24 @@ func (s *Service) SetInvites(ctx context.Context, by Actor, id CallID, invites [
 func (s *Service) CheckInvite(ctx context.Context, by Actor, id CallID, inviteID string) (bool, error) {
 	const op = "check invite"
 	if err := validActor(by, false); err != nil {
-		return false, wrap(op, err)
+		return false, s.wrap(ctx, by, op, err)
 	}
 	if err := checkCallID(id); err != nil {
-		return false, wrap(op, err)
+		return false, s.wrap(ctx, by, op, err)
 	}
 	if err := checkText("inviteId", inviteID, 1, maxID); err != nil {
-		return false, wrap(op, err)
+		return false, s.wrap(ctx, by, op, err)
 	}
 	call, err := s.store.Call(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && (!call.Removed.IsZero() || call.InviteID == "") {
 		return false, nil
 	}
 	if err != nil {
-		return false, wrap(op, err)
+		return false, s.wrap(ctx, by, op, err)
 	}
 	cmd := &admitCommand{by: by, inviteID: inviteID, groups: s.invitedGroups(ctx, call.Invites, by.User)}
 	if _, err := s.submit(ctx, id, cmd); err != nil {
-		return false, wrap(op, err)
+		return false, s.wrap(ctx, by, op, err)
 	}
 	return cmd.allowed, nil
 }
