@@ -102,7 +102,7 @@ export class BaseElement extends HTMLElement {
 
 	/**
 	 * @param {string} key after `webconferencing.`
-	 * @param {Record<string, string>} [values]
+	 * @param {Record<string, string | number>} [values]
 	 */
 	text(key, values) {
 		return app?.wc.message(`webconferencing.${key}`, values) ?? "";

@@ -1,6 +1,7 @@
 // @ts-check
 import { BaseElement } from "./base-element.js";
-import { arrange, avatar, element, icon, safeURL, setText } from "./dom.js";
+import { Clock, arrange, avatar, element, icon, safeURL, setText } from "./dom.js";
+import { problemOf } from "./problems.js";
 import { viewStyles } from "./styles.js";
 
 /**
@@ -8,52 +9,68 @@ import { viewStyles } from "./styles.js";
  * @typedef {import("./types.js").RemoteParty} RemoteParty
  */
 
-/** `<wc-call-view>`: the call that the page is in, with its controls. */
+/**
+ * `<wc-call-view>`: the call that the page is in, with its controls. It floats
+ * above the page, fills it, or is as small as a bar.
+ */
 export class CallView extends BaseElement {
 	#title = element("h2");
 	#status = element("p", { class: "status", role: "status" });
 	#time = element("time");
+	#clock = new Clock(this.#time);
+	#minimise = element("button", { type: "button", class: "corner" }, icon("minimise"));
 	#enlarge = element("button", { type: "button", class: "corner", "aria-pressed": "false" }, icon("enlarge"));
 	#remotes = element("div", { class: "remotes" });
 	#self = element("div", { class: "self" });
 	#selfVideo = element("video", { autoplay: true, playsinline: true, muted: true });
-	#stage = element("div", { class: "stage" }, this.#remotes, this.#self);
+	#embedded = element("div", { class: "embedded", hidden: true });
+	#stage = element("div", { class: "stage" }, this.#remotes, this.#self, this.#embedded);
+	#noticeTitle = element("strong");
 	#noticeText = element("span");
-	#retry = element("button", { type: "button" });
-	#notice = element("div", { class: "notice", role: "alert", hidden: true }, this.#noticeText, this.#retry);
-	#sound = element("button", { type: "button", hidden: true });
+	#remedy = element("button", { type: "button" });
+	#notice = element("div", { class: "notice", role: "alert", hidden: true }, icon("warning"), element("div", { class: "words" }, this.#noticeTitle, this.#noticeText), this.#remedy);
+	#again = element("div", { class: "again", hidden: true });
 	#mute = element("button", { type: "button", "aria-pressed": "false" });
 	#camera = element("button", { type: "button", "aria-pressed": "true" });
 	#hangUp = element("button", { type: "button", class: "danger" });
 	#link = element("a", { target: "_blank", rel: "noopener noreferrer", hidden: true });
-	#controls = element("div", { class: "controls" }, this.#link, this.#sound, this.#mute, this.#camera, this.#hangUp);
+	#controls = element("div", { class: "controls" }, this.#link, this.#mute, this.#camera, this.#hangUp);
+	#callAgain = element("button", { type: "button", class: "primary" }, icon("phone"), element("span"));
+	#after = element("div", { class: "end-actions", hidden: true }, this.#callAgain);
 	#section = element("section", { tabindex: "-1" });
 	/** @type {Map<string, Party>} by client id */
 	#parties = new Map();
-	/** @type {ReturnType<typeof setInterval> | undefined} */
-	#clock;
+	/** @type {() => void} what the button of the notice does */
+	#relieve = () => undefined;
+	/** @type {Element | null} had the focus before the view took it */
+	#before = null;
 
 	constructor() {
 		super(viewStyles);
 		this.#selfVideo.muted = true;
 		this.#section.append(
-			element("header", {}, element("div", { class: "who" }, this.#title, this.#status), this.#time, this.#enlarge),
+			element("header", {}, element("div", { class: "who" }, this.#title, this.#status), this.#time, this.#minimise, this.#enlarge),
 			this.#stage,
 			this.#notice,
+			this.#again,
 			this.#controls,
+			this.#after,
 		);
 		this.root.append(this.#section);
 		this.#enlarge.addEventListener("click", () => {
 			this.#enlarge.setAttribute("aria-pressed", String(this.toggleAttribute("enlarged")));
+			if (this.hasAttribute("enlarged")) this.removeAttribute("minimised");
+			this.plan();
 		});
 		this.#mute.addEventListener("click", () => this.#withSession((session) => this.app?.calls.setMuted(!session.muted)));
 		this.#camera.addEventListener("click", () => this.#withSession((session) => this.app?.calls.setCameraOff(!session.cameraOff)));
 		this.#hangUp.addEventListener("click", () => void this.app?.calls.hangUp());
-		this.#retry.addEventListener("click", () => void this.app?.calls.retryMedia());
-		this.#sound.addEventListener("click", () => {
-			this.#sound.hidden = true;
-			for (const party of this.#parties.values()) party.play();
+		this.#minimise.addEventListener("click", () => {
+			if (this.toggleAttribute("minimised") && this.hasAttribute("enlarged")) this.#enlarge.click();
+			this.plan();
 		});
+		this.#remedy.addEventListener("click", () => this.#relieve());
+		this.#callAgain.addEventListener("click", () => this.#startAgain());
 	}
 
 	/**
@@ -61,17 +78,22 @@ export class CallView extends BaseElement {
 	 * readers speak only what changes in a live region that they know.
 	 */
 	detached() {
-		clearInterval(this.#clock);
-		this.#clock = undefined;
+		const focused = this.root.activeElement !== null;
+		this.#clock.stop();
 		this.#clearStage();
 		this.toggleAttribute("idle", true);
+		this.removeAttribute("minimised");
+		this.removeAttribute("away");
 		this.#section.removeAttribute("aria-label");
 		for (const text of [this.#title, this.#status]) setText(text, "");
-		for (const part of [this.#title, this.#time, this.#enlarge, this.#stage, this.#notice, this.#controls]) part.hidden = true;
+		for (const part of [this.#title, this.#time, this.#minimise, this.#enlarge, this.#stage, this.#notice, this.#again, this.#controls, this.#after]) part.hidden = true;
+		if (focused && this.#before instanceof HTMLElement && this.#before.isConnected) this.#before.focus({ preventScroll: true });
+		this.#before = null;
 	}
 
 	#appear() {
 		this.#title.hidden = false;
+		this.#before = document.activeElement === document.body ? null : document.activeElement;
 		// Whoever accepted by keyboard goes on here; nobody else's focus moves.
 		requestAnimationFrame(() => {
 			const { activeElement } = document;
@@ -95,16 +117,37 @@ export class CallView extends BaseElement {
 		this.removeAttribute("idle");
 		if (this.#title.hidden) this.#appear();
 		const over = current.phase === "ended";
+		const inControls = this.#controls.contains(this.root.activeElement);
 		this.#section.setAttribute("aria-label", this.text("call.region", { name: current.title }));
 		setText(this.#title, current.title);
 		setText(this.#status, this.#statusOf(current, wc.connection));
-		this.#enlarge.setAttribute("aria-label", this.text("call.enlarge"));
-		this.#enlarge.hidden = over;
-		this.#renderTime(current);
+		this.#renderCorners(over);
+		this.#clock[current.phase === "active" ? "start" : "stop"](current.since);
+		this.#time.hidden = current.since === 0;
 		this.#renderStage(current);
 		this.#renderNotice(current);
+		this.#renderAgain(current);
 		this.#renderControls(current);
+		this.#renderAfter(current);
 		if (over && this.hasAttribute("enlarged")) this.#enlarge.click();
+		// The buttons are gone: the focus stays in the view, on what one may do next.
+		if (over && inControls) (this.#after.hidden ? this.#section : this.#callAgain).focus({ preventScroll: true });
+	}
+
+	/** @param {boolean} over */
+	#renderCorners(over) {
+		const small = this.hasAttribute("minimised");
+		const words = this.text(small ? "call.restore" : "call.minimise");
+		this.#minimise.setAttribute("aria-label", words);
+		this.#minimise.title = words;
+		if (this.#minimise.dataset.small !== String(small)) {
+			this.#minimise.dataset.small = String(small);
+			this.#minimise.replaceChildren(icon(small ? "here" : "minimise"));
+		}
+		this.#minimise.hidden = over || this.hasAttribute("enlarged");
+		this.#enlarge.setAttribute("aria-label", this.text("call.enlarge"));
+		this.#enlarge.title = this.text("call.enlarge");
+		this.#enlarge.hidden = over;
 	}
 
 	/**
@@ -115,24 +158,10 @@ export class CallView extends BaseElement {
 		if (current.phase === "ended") return current.status;
 		if (connection === "refused") return this.text("error.offline"); // and it stays so
 		if (connection !== "connected") return this.text("status.offline");
+		if (current.phase === "ringing" && (current.ringing ?? 0) > 0) return this.text("status.ringingOn", { count: current.ringing });
 		const lost = current.session?.remotes.find((r) => r.state === "reconnecting");
 		if (lost) return this.text("status.reconnecting", { name: current.names.get(lost.userId) ?? lost.userId });
 		return current.status;
-	}
-
-	/** @param {CurrentCall} current */
-	#renderTime(current) {
-		const running = current.phase === "active";
-		this.#time.hidden = current.since === 0;
-		if (!running) {
-			clearInterval(this.#clock);
-			this.#clock = undefined;
-			return;
-		}
-		const show = () => setText(this.#time, duration(Date.now() - current.since));
-		show();
-		clearInterval(this.#clock);
-		this.#clock = setInterval(show, 1000);
 	}
 
 	/** @param {CurrentCall} current */
@@ -143,6 +172,11 @@ export class CallView extends BaseElement {
 			this.#clearStage();
 			return;
 		}
+		// A page of the provider's own would load anew if it were moved.
+		const page = session.view ?? null;
+		if (this.#embedded.firstChild !== page) this.#embedded.replaceChildren(...(page ? [page] : []));
+		this.#embedded.hidden = page === null;
+		this.#self.hidden = page !== null;
 		for (const id of this.#parties.keys()) {
 			if (!session.remotes.some((r) => r.clientId === id)) this.#parties.delete(id);
 		}
@@ -150,9 +184,7 @@ export class CallView extends BaseElement {
 			const name = current.names.get(remote.userId) ?? remote.userId;
 			let party = this.#parties.get(remote.clientId);
 			if (!party) {
-				party = new Party(name, current.pictures.get(remote.userId) ?? "", () => {
-					this.#sound.hidden = false;
-				});
+				party = new Party(name, current.pictures.get(remote.userId) ?? "", (held) => this.app?.calls.report?.("autoplay_blocked", held));
 				this.#parties.set(remote.clientId, party);
 			}
 			const label = index === 0 ? this.text("call.remoteVideo") : this.text("call.remoteVideoOf", { name });
@@ -173,22 +205,57 @@ export class CallView extends BaseElement {
 		for (const party of this.#parties.values()) attach(party.video, null);
 		this.#parties.clear();
 		this.#remotes.replaceChildren();
+		this.#embedded.replaceChildren();
 		attach(this.#selfVideo, null);
 		this.#selfVideo.remove();
-		this.#sound.hidden = true;
 	}
 
 	/** @param {CurrentCall} current */
-	#renderNotice({ session, phase }) {
-		let key = "";
-		if (session && phase !== "ended") {
-			if (session.problem) key = session.problem;
-			else if (session.hasAudio && !session.hasVideo) key = "noCamera";
-			else if (session.hasVideo && !session.hasAudio) key = "noMicrophone";
-		}
-		this.#notice.hidden = key === "";
-		setText(this.#noticeText, key ? this.text(`media.${key}`) : "");
-		setText(this.#retry, this.text("media.retry"));
+#renderNotice(current) {
+		const { app } = this;
+		const problem = current.phase === "ended" || !app ? null : problemOf(app, current);
+		this.#notice.hidden = problem === null;
+		this.toggleAttribute("away", problem?.away ?? false);
+		setText(this.#noticeTitle, problem ? this.text(problem.title) : "");
+		this.#noticeTitle.hidden = !problem?.title;
+		setText(this.#noticeText, problem ? this.text(problem.text) : "");
+		this.#remedy.hidden = !problem?.remedy;
+		setText(this.#remedy, problem?.remedy ? this.text(problem.remedy) : "");
+		this.#relieve = () => this.#relief(problem?.kind ?? "");
+	}
+
+	/** @param {string} kind */
+	#relief(kind) {
+		if (kind === "refused") location.reload();
+		else if (kind === "autoplay_blocked") {
+			for (const party of this.#parties.values()) party.play();
+			this.app?.calls.report?.("autoplay_blocked", false);
+		} else void this.app?.calls.retryMedia();
+	}
+
+	/**
+	 * Whom one may ring again.
+	 *
+	 * @param {CurrentCall} current
+	 */
+	#renderAgain(current) {
+		const unanswered = current.group && current.phase === "active" ? (current.unanswered ?? []).slice(0, 4) : [];
+		const key = unanswered.join("\n");
+		this.#again.hidden = unanswered.length === 0 || this.hasAttribute("minimised");
+		if (this.#again.dataset.key === key) return;
+		this.#again.dataset.key = key;
+		this.#again.replaceChildren(
+			...unanswered.map((id) => {
+				const button = element("button", { type: "button", class: "outlined small" }, icon("bell"), this.text("call.ringAgain", { name: current.names.get(id) ?? id }));
+				button.addEventListener("click", async () => {
+					button.disabled = true;
+					const { app } = this;
+					await app?.calls.ringAgain(id).catch((error) => app.wc.noticeError(app.wc.errorText(error)));
+					button.disabled = false;
+				});
+				return button;
+			}),
+		);
 	}
 
 	/** @param {CurrentCall} current */
@@ -206,11 +273,38 @@ export class CallView extends BaseElement {
 		this.#camera.toggleAttribute("data-off", cameraOff);
 		this.#camera.hidden = !session?.hasVideo;
 		face(this.#hangUp, "hangUp", this.text("call.hangUp"));
-		setText(this.#sound, this.text("call.playSound"));
 		const address = safeURL(url);
 		this.#link.hidden = address === null;
 		if (address) this.#link.href = address;
 		setText(this.#link, this.text("call.openLink"));
+	}
+
+	/** @param {CurrentCall} current */
+	#renderAfter(current) {
+		const other = this.#unanswering(current);
+		this.#after.hidden = other === "";
+		const words = this.#callAgain.lastElementChild;
+		if (words) setText(words, this.text("call.callAgain"));
+		this.#callAgain.setAttribute("aria-label", `${this.text("call.callAgain")}: ${current.title}`);
+	}
+
+	/**
+	 * Who was called and did not answer, "" if nobody.
+	 *
+	 * @param {CurrentCall} current
+	 */
+	#unanswering(current) {
+		const again = current.phase === "ended" && !current.group && ["declined", "missed", "busy"].includes(current.reason);
+		const me = this.app?.wc.getUser().id;
+		const others = again ? [...current.names.keys()].filter((id) => id !== me) : [];
+		return others.length === 1 ? others[0] : "";
+	}
+
+	#startAgain() {
+		const { app } = this;
+		const current = app?.calls.current;
+		const user = current ? this.#unanswering(current) : "";
+		if (app && current && user) app.calls.start({ user, provider: current.providerType || undefined }).catch(() => undefined);
 	}
 }
 
@@ -223,7 +317,8 @@ class Party {
 	/**
 	 * @param {string} name
 	 * @param {string} picture
-	 * @param {() => void} silenced called when the browser wants a click first
+	 * @param {(held: boolean) => void} silenced told whether the browser wants a
+	 *   click before it plays
 	 */
 	constructor(name, picture, silenced) {
 		this.#silenced = silenced;
@@ -243,9 +338,12 @@ class Party {
 	}
 
 	play() {
-		this.video.play().catch((error) => {
-			if (error.name === "NotAllowedError") this.#silenced();
-		});
+		this.video.play().then(
+			() => this.#silenced(false),
+			(error) => {
+				if (error.name === "NotAllowedError") this.#silenced(true);
+			},
+		);
 	}
 }
 
@@ -270,12 +368,4 @@ function face(button, picture, text) {
 	if (button.dataset.face === key) return;
 	button.dataset.face = key;
 	button.replaceChildren(icon(picture), text);
-}
-
-/** @param {number} ms */
-function duration(ms) {
-	const seconds = Math.max(0, Math.floor(ms / 1000));
-	const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
-	if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
-	return parts.map((n, i) => (i === 0 ? String(n) : String(n).padStart(2, "0"))).join(":");
 }

@@ -33,6 +33,16 @@ const outlines = Object.freeze({
 	camera: "M17 10.5V7a1 1 0 0 0-1-1H4a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h12a1 1 0 0 0 1-1v-3.5l4 4v-11z",
 	cameraOff: "M21 6.5l-4 4V7a1 1 0 0 0-1-1H9.8L21 17.2zM3.3 2 2 3.3 4.7 6H4a1 1 0 0 0-1 1v10a1 1 0 0 0 1 1h12l.6-.2 3.1 3.1 1.3-1.3z",
 	enlarge: "M7 14H5v5h5v-2H7zm-2-4h2V7h3V5H5zm12 7h-3v2h5v-5h-2zM14 5v2h3v3h2V5z",
+	chevron: "M6 9l1.4-1.4L12 12.2l4.6-4.6L18 9l-6 6z",
+	minimise: "M5 17h14v2H5z",
+	here: "M4 4h16v11H4zm2 9h12V6H6zM2 17h20v2H2z",
+	search: "M10 3a7 7 0 1 0 4.2 12.6l5.1 5.1 1.4-1.4-5.1-5.1A7 7 0 0 0 10 3zm0 2a5 5 0 1 1 0 10 5 5 0 0 1 0-10z",
+	bell: "M12 2a6 6 0 0 0-6 6v5l-2 3v1h16v-1l-2-3V8a6 6 0 0 0-6-6zm-2 17a2 2 0 0 0 4 0z",
+	bellOff: "M12 2a6 6 0 0 0-4.5 2L18 14.5V8a6 6 0 0 0-6-6zM6 8v5l-2 3v1h10.5L6.1 8.5zm4 11a2 2 0 0 0 4 0zM3.3 2 2 3.3 20.7 22 22 20.7z",
+	incoming: "M19 6.4 17.6 5 8 14.6V8H6v10h10v-2H9.4z",
+	outgoing: "M5 17.6 6.4 19 16 9.4V16h2V6H8v2h6.6z",
+	missed: "M2.6 7 4 5.6l8 8L18.6 7H14V5h8v8h-2V8.4l-8 8z",
+	warning: "M12 3 1 21h22zm-1 7h2v5h-2zm0 7h2v2h-2z",
 	close: "M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4l5.6 5.6L5 17.6 6.4 19l5.6-5.6 5.6 5.6 1.4-1.4-5.6-5.6z",
 });
 
@@ -117,4 +127,46 @@ export function arrange(parent, children) {
  */
 export function setText(target, text) {
 	if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * @param {number} ms
+ * @returns {string} such as 1:05 or 2:00:09
+ */
+export function duration(ms) {
+	const seconds = Math.max(0, Math.floor(ms / 1000));
+	const parts = [Math.floor(seconds / 60) % 60, seconds % 60];
+	if (seconds >= 3600) parts.unshift(Math.floor(seconds / 3600));
+	return parts.map((n, i) => (i === 0 ? String(n) : String(n).padStart(2, "0"))).join(":");
+}
+
+/** Shows how long something has lasted, second by second. */
+export class Clock {
+	#target;
+	#since = 0;
+	/** @type {ReturnType<typeof setInterval> | undefined} */
+	#timer;
+
+	/** @param {HTMLElement} target */
+	constructor(target) {
+		this.#target = target;
+	}
+
+	/** @param {number} since in ms since 1970; 0 shows nothing */
+	start(since) {
+		if (this.#since === since) return;
+		this.stop();
+		this.#since = since;
+		this.#target.hidden = since === 0;
+		if (since === 0) return;
+		const show = () => setText(this.#target, duration(Date.now() - since));
+		show();
+		this.#timer = setInterval(show, 1000);
+	}
+
+	/** What is shown stays. */
+	stop() {
+		clearInterval(this.#timer);
+		this.#since = 0;
+	}
 }
