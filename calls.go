@@ -107,7 +107,7 @@ func (s *Service) StartCall(ctx context.Context, by Actor, id CallID) (*Call, er
 	if err != nil {
 		return nil, s.wrap(ctx, by, op, err)
 	}
-	if _, err := s.registry.usable(ctx, c.Provider, c.IsGroup()); err != nil {
+	if _, err := s.registry.usable(ctx, c.Provider, c.Owner); err != nil {
 		return nil, s.wrap(ctx, by, op, err)
 	}
 	var members []UserID

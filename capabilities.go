@@ -113,7 +113,8 @@ const (
 // Evidence is one thing that a provider saw, in the library's words. Evidence
 // is a hint: it may come late, twice, out of order or not at all. What says
 // that somebody is gone shortens the lease of the seat rather than removing it,
-// and a later connection of the same seat makes it void.
+// and another connection of the same seat makes it void. Order is told by the
+// connection, which joins once and leaves once, and not by the arrival.
 type Evidence struct {
 	// Key tells one piece of evidence from another; a second one with the
 	// same key is dropped. "" is never dropped.
@@ -221,20 +222,17 @@ type Telephone interface {
 	DialOut(ctx context.Context, r MeetingRequest, by Actor, number string) error
 }
 
-// AccountLink is what a user has to do to connect his own account.
-type AccountLink struct {
-	URL   string // where the browser goes
-	State string // comes back with the answer; binds it to the user
-}
-
 // AccountConnector is a [Provider] that acts in the name of users who have
 // connected their accounts, as with OAuth 2.0 (RFC 6749).
 type AccountConnector interface {
-	// ConnectAccount begins; redirect is where the browser comes back to.
-	ConnectAccount(ctx context.Context, by Actor, redirect string) (AccountLink, error)
-	// FinishAccount ends it with the parameters that came back. The returned
-	// credential is kept in the store and handed out by [Service.Credential].
-	FinishAccount(ctx context.Context, by Actor, params map[string][]string) (Credential, error)
+	// ConnectAccount returns the address at which the user's browser begins.
+	// The browser comes back to redirect with state among its parameters;
+	// state is random, good once, for this user and a few minutes.
+	ConnectAccount(ctx context.Context, by Actor, redirect, state string) (string, error)
+	// FinishAccount ends it with the parameters that came back, whose state
+	// has been checked. The returned credential is kept in the store and
+	// handed out by [Service.Credential].
+	FinishAccount(ctx context.Context, by Actor, redirect string, params map[string][]string) (Credential, error)
 	// RevokeAccount takes it back at the provider.
 	RevokeAccount(ctx context.Context, by Actor, c Credential) error
 }

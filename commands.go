@@ -2,6 +2,7 @@ package webconferencing
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -231,6 +232,9 @@ func (cmd *joinCommand) apply(t *transition) error {
 	}
 	if c.State == StateStarted && !cmd.takeover && c.seatsOf(cmd.by.User) >= maxUserSeats {
 		return &Error{Code: CodeLimited, Reason: ReasonCallFull, Message: "too many devices of one user are in the call"}
+	}
+	if most := t.limits.maxParties[c.Provider]; most > 0 && c.State == StateStarted && !c.Present(cmd.by.User) && c.present() >= most {
+		return &Error{Code: CodeLimited, Reason: ReasonCallFull, Message: fmt.Sprintf("this call is full: it has room for %d people", most)}
 	}
 	known := c.Participant(cmd.by.User) != nil
 	if !known && len(c.Participants) >= t.limits.maxParticipants {

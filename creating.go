@@ -119,7 +119,7 @@ func (s *Service) checkNewCall(by Actor, n *NewCall) error {
 }
 
 func (s *Service) newCreateCommand(ctx context.Context, by Actor, n *NewCall) (*createCommand, error) {
-	provider, err := s.registry.usable(ctx, n.Provider, n.Owner.Type.IsGroup())
+	provider, err := s.registry.usable(ctx, n.Provider, n.Owner)
 	if err != nil {
 		return nil, err
 	}

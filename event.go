@@ -101,6 +101,7 @@ const (
 	CauseTakeover Cause = "takeover"  // the same user went on on another device
 	CauseAdmin    Cause = "admin"     // an administrator stepped in
 	CauseReplaced Cause = "replaced"  // another call took the place
+	CauseProvider Cause = "provider"  // the provider saw it, see [Evidence]
 )
 
 // Event is one entry of the journal. Events are immutable; whoever is handed

@@ -157,7 +157,8 @@ func (s *Service) invitedGroups(ctx context.Context, invites []Invite, user User
 	return in
 }
 
-// User returns a person of the directory.
+// User returns a person of the directory, with the accounts that were set by
+// [Service.SetAccount].
 func (s *Service) User(ctx context.Context, by Actor, id UserID) (*User, error) {
 	const op = "get user"
 	if err := validActor(by, false); err != nil {
@@ -169,6 +170,9 @@ func (s *Service) User(ctx context.Context, by Actor, id UserID) (*User, error) 
 	u, err := s.user(ctx, id)
 	if errors.Is(err, ErrNotFound) {
 		err = &Error{Code: CodeNotFound, Message: "user not found", Err: err}
+	}
+	if err == nil {
+		err = s.addAccounts(ctx, u)
 	}
 	return u, s.wrap(ctx, by, op, err)
 }

@@ -42,6 +42,11 @@ type ProviderInfo struct {
 	Version      string
 	// Groups tells that calls of spaces and rooms are possible.
 	Groups bool
+	// GroupsOnly tells that calls between two users are not.
+	GroupsOnly bool
+	// MaxParties is how many people can be in one call. Defaults to what the
+	// service allows.
+	MaxParties int
 	// Inactive makes the provider wait until an administrator switches it on.
 	Inactive bool
 	// NoLog keeps the browser module's log out of the server's.
@@ -63,8 +68,8 @@ type JoinRequest struct {
 	Seat  SeatRef
 	// Meeting is what [Preparer].Prepare returned for this run.
 	Meeting Meeting
-	// Moderator tells that the person may control the call: its starter, or
-	// a manager of its group.
+	// Moderator tells that the person may control the call: whoever started
+	// it or owns it, a manager of its group, an administrator.
 	Moderator bool
 }
 

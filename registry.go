@@ -7,23 +7,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // Registry holds the providers of a [Service] and whether they are switched
-// on. Which providers there are is fixed; the switches are in the store, so
-// all nodes see them.
+// on. Which providers there are is fixed; switches, settings and the choice for
+// each space are in the store, so all nodes see them.
 type Registry struct {
-	service *Service
-	entries []*entry
-	byType  map[string]*entry // by every supported type
-}
-
-// entry is a provider with its capabilities, looked up once.
-type entry struct {
-	provider Provider
-	info     ProviderInfo
-	joiner   Joiner
-	settings ClientConfigurer
+	service  *Service
+	entries  []*entry
+	byType   map[string]*entry // by every supported type
+	accounts map[string]accountType
+	meetings singleflight.Group
 }
 
 // ProviderConfig is what administrators and clients are told of a provider.
@@ -34,8 +30,13 @@ type ProviderConfig struct {
 	Description    string // in the language asked for
 	Version        string
 	Groups         bool
+	OneToOne       bool
+	MaxParties     int // people in one call; 0 for the service's own limit
 	Active         bool
 	LogEnabled     bool
+	// Features are what a call button may offer: the provider's own words,
+	// and those of its capabilities, see [ProviderFeatures].
+	Features []string
 }
 
 // providerSwitch is the stored part of a provider's configuration.
@@ -44,16 +45,15 @@ type providerSwitch struct {
 }
 
 func newRegistry(providers []Provider) (*Registry, error) {
-	r := &Registry{byType: make(map[string]*entry)}
+	r := &Registry{byType: make(map[string]*entry), accounts: make(map[string]accountType)}
 	var faults []error
 	for i, p := range providers {
 		if p == nil {
 			faults = append(faults, fmt.Errorf("Options.Providers[%d] is nil", i))
 			continue
 		}
-		e := &entry{provider: p, info: p.Info()}
-		e.joiner, _ = p.(Joiner)
-		e.settings, _ = p.(ClientConfigurer)
+		e := newEntry(p)
+		faults = append(faults, e.check(i), r.addAccountTypes(i, e))
 		if e.info.Title == "" {
 			faults = append(faults, fmt.Errorf("Options.Providers[%d] (%q) has no title", i, e.info.Type))
 		}
@@ -90,11 +90,11 @@ func (r *Registry) Config(ctx context.Context, typ, lang string) (ProviderConfig
 	const op = "get provider"
 	e := r.byType[typ]
 	if e == nil {
-		return ProviderConfig{}, wrap(op, &Error{Code: CodeNotFound, Message: "provider not found", Err: ErrNotFound})
+		return ProviderConfig{}, r.service.wrap(ctx, Actor{}, op, &Error{Code: CodeNotFound, Message: "provider not found", Err: ErrNotFound})
 	}
 	active, _, err := r.active(ctx, e)
 	if err != nil {
-		return ProviderConfig{}, wrap(op, err)
+		return ProviderConfig{}, r.service.wrap(ctx, Actor{}, op, err)
 	}
 	return e.config(active, lang), nil
 }
@@ -117,7 +117,8 @@ func (e *entry) config(active bool, lang string) ProviderConfig {
 	return ProviderConfig{
 		Type: e.info.Type, SupportedTypes: slices.Clone(e.info.SupportedTypes), Title: e.info.Title,
 		Description: e.describe(lang), Version: e.info.Version, Groups: e.info.Groups,
-		Active: active, LogEnabled: !e.info.NoLog,
+		OneToOne: !e.info.GroupsOnly, MaxParties: e.info.MaxParties,
+		Active: active, LogEnabled: !e.info.NoLog, Features: e.features(),
 	}
 }
 
@@ -159,26 +160,31 @@ func (r *Registry) active(ctx context.Context, e *entry) (bool, uint64, error) {
 func (r *Registry) SetActive(ctx context.Context, by Actor, typ string, active bool) (ProviderConfig, error) {
 	const op = "switch provider"
 	if !by.Admin {
-		return ProviderConfig{}, wrap(op, denied("only administrators may do this"))
+		return ProviderConfig{}, r.service.wrap(ctx, by, op, denied("only administrators may do this"))
 	}
 	e := r.byType[typ]
 	if e == nil {
-		return ProviderConfig{}, wrap(op, &Error{Code: CodeNotFound, Message: "provider not found", Err: ErrNotFound})
+		return ProviderConfig{}, r.service.wrap(ctx, by, op, &Error{Code: CodeNotFound, Message: "provider not found", Err: ErrNotFound})
 	}
 	data, err := json.Marshal(providerSwitch{Active: active})
 	if err != nil {
-		return ProviderConfig{}, wrap(op, err)
+		return ProviderConfig{}, r.service.wrap(ctx, by, op, err)
 	}
-	change := &Change{Values: []ValueChange{{Key: switchKey(e.info.Type), Expect: AnyRevision, Data: data}}}
+	noted, err := r.changeNote(e, ProviderChange{User: by.User, Active: &active})
+	if err != nil {
+		return ProviderConfig{}, r.service.wrap(ctx, by, op, err)
+	}
+	change := &Change{Values: []ValueChange{{Key: switchKey(e.info.Type), Expect: AnyRevision, Data: data}, noted}}
 	if _, err := r.service.store.Commit(ctx, change); err != nil {
-		return ProviderConfig{}, wrap(op, err)
+		return ProviderConfig{}, r.service.wrap(ctx, by, op, err)
 	}
 	r.service.logger.InfoContext(ctx, "provider switched", "provider", e.info.Type, "active", active, "user", by.User)
 	return e.config(active, ""), nil
 }
 
-// usable returns the type under which a new call may use a provider.
-func (r *Registry) usable(ctx context.Context, typ string, group bool) (string, error) {
+// usable returns the type under which a new call of an owner may use a
+// provider.
+func (r *Registry) usable(ctx context.Context, typ string, owner Ref) (string, error) {
 	if typ == "" {
 		return "", invalid("provider", "is missing")
 	}
@@ -192,8 +198,17 @@ func (r *Registry) usable(ctx context.Context, typ string, group bool) (string, 
 		return "", err
 	case !active:
 		return "", &Error{Code: CodeInvalid, Field: "provider", Reason: ReasonInactive, Message: "provider is switched off"}
-	case group && !e.info.Groups:
+	case owner.Type.IsGroup() && !e.info.Groups:
 		return "", &Error{Code: CodeUnsupported, Field: "provider", Reason: ReasonNotGroup, Message: "provider has no group calls"}
+	case !owner.Type.IsGroup() && e.info.GroupsOnly:
+		return "", &Error{Code: CodeUnsupported, Field: "provider", Reason: ReasonNotGroup, Message: "provider has no calls between two"}
+	}
+	chosen, err := r.chosenFor(ctx, owner)
+	if err != nil {
+		return "", err
+	}
+	if chosen.limited && !chosen.has(e) {
+		return "", &Error{Code: CodeInvalid, Field: "provider", Reason: ReasonInactive, Message: "provider is not offered here"}
 	}
 	return typ, nil
 }
@@ -203,32 +218,17 @@ func (r *Registry) usable(ctx context.Context, typ string, group bool) (string, 
 func (r *Registry) ClientSettings(ctx context.Context, by Actor, typ string) (map[string]any, error) {
 	const op = "get provider settings"
 	if err := validActor(by, false); err != nil {
-		return nil, wrap(op, err)
+		return nil, r.service.wrap(ctx, by, op, err)
 	}
 	e := r.byType[typ]
 	if e == nil {
-		return nil, wrap(op, &Error{Code: CodeNotFound, Message: "provider not found", Err: ErrNotFound})
+		return nil, r.service.wrap(ctx, by, op, &Error{Code: CodeNotFound, Message: "provider not found", Err: ErrNotFound})
 	}
 	if e.settings == nil {
 		return nil, nil
 	}
-	m, err := callback(ctx, r.service, "provider "+e.info.Type, func(ctx context.Context) (map[string]any, error) {
+	m, err := ask(ctx, r, e, func(ctx context.Context) (map[string]any, error) {
 		return e.settings.ClientSettings(ctx, by)
 	})
-	return m, wrap(op, err)
-}
-
-// grant asks the call's provider what the device needs.
-func (r *Registry) grant(ctx context.Context, by Actor, c *Call, seat SeatRef) (*Grant, error) {
-	e := r.byType[c.Provider]
-	if e == nil || e.joiner == nil {
-		return nil, nil
-	}
-	user, err := r.service.user(ctx, by.User)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return nil, err
-	}
-	return callback(ctx, r.service, "provider "+e.info.Type, func(ctx context.Context) (*Grant, error) {
-		return e.joiner.Join(ctx, JoinRequest{Call: c.Clone(), User: user, Actor: by, Seat: seat})
-	})
+	return m, r.service.wrap(ctx, by, op, err)
 }

@@ -23,6 +23,9 @@ type lease struct {
 	epoch   uint64
 	version uint64 // of the call when the lease began
 	until   time.Time
+	renewed time.Time // last sign of life
+	why     string    // the lease was cut; "" if it was not
+	full    time.Time // what until was before a provider's evidence shortened it
 	// expired is final: the seat is about to be removed and is not renewed
 	// any more.
 	expired bool
@@ -34,6 +37,9 @@ type leases struct {
 
 	mu     sync.Mutex
 	byCall map[CallID]map[SeatID]*lease
+	// vouched is until when this node may answer for its seats out of memory:
+	// as long as its own sign of life counts, by the monotonic clock.
+	vouched time.Time
 }
 
 // follow brings the leases of a call in line with its record as this node just
@@ -58,7 +64,7 @@ func (l *leases) follow(id CallID, c *Call, node string, now time.Time) {
 			next[s.ID] = old
 			continue
 		}
-		next[s.ID] = &lease{user: s.User, client: s.Client, epoch: c.Epoch, version: c.Version, until: now.Add(l.ttl)}
+		next[s.ID] = &lease{user: s.User, client: s.Client, epoch: c.Epoch, version: c.Version, until: now.Add(l.ttl), renewed: now}
 	}
 	if next == nil {
 		delete(l.byCall, id)
@@ -92,9 +98,30 @@ func (l *leases) observe(e *Event) {
 	}
 }
 
+// vouch lets this node answer for its seats for a time, since it has just said
+// that it lives.
+func (l *leases) vouch(from time.Time, d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.vouched = from.Add(d)
+}
+
+// renewHere is renew for a node that may answer without a look at the store. A
+// process that stood still may have lost its seats to others and not know it:
+// then no lease counts as kept here.
+func (l *leases) renewHere(ref SeatRef, user UserID, now time.Time) (kept, held bool) {
+	l.mu.Lock()
+	vouched := time.Now().Before(l.vouched)
+	l.mu.Unlock()
+	if !vouched {
+		return false, false
+	}
+	return l.renew(ref, user, now)
+}
+
 // renew prolongs a lease that is kept here. The first result tells whether it
 // is, the second whether it holds.
-func (l *leases) renew(ref SeatRef, user UserID, until time.Time) (kept, held bool) {
+func (l *leases) renew(ref SeatRef, user UserID, now time.Time) (kept, held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.byCall[ref.Call][ref.Seat]
@@ -104,24 +131,34 @@ func (l *leases) renew(ref SeatRef, user UserID, until time.Time) (kept, held bo
 	if s.expired || s.user != user || ref.Epoch != 0 && ref.Epoch != s.epoch {
 		return true, false
 	}
-	s.until = until
+	s.until, s.renewed, s.why = now.Add(l.ttl), now, ""
 	return true, true
 }
 
-// cut shortens a lease.
-func (l *leases) cut(ref SeatRef, until time.Time) {
+// cut shortens a lease and notes why.
+func (l *leases) cut(ref SeatRef, until time.Time, why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.byCall[ref.Call][ref.Seat]; s != nil && until.Before(s.until) {
-		s.until = until
+		s.until, s.why = until, why
 	}
 }
 
-// due marks the leases that have run out, for good, and returns their seats.
-func (l *leases) due(now time.Time) map[CallID][]SeatID {
+// evidence says why a lease ran out.
+func (s *lease) evidence(ttl time.Duration) string {
+	last := ", last renewed " + s.renewed.Format(time.RFC3339)
+	if s.why != "" {
+		return s.why + last
+	}
+	return "lease of " + ttl.String() + " ran out" + last
+}
+
+// due marks the leases that have run out, for good, and returns what removes
+// their seats.
+func (l *leases) due(now time.Time) map[CallID]*expireCommand {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var due map[CallID][]SeatID
+	var due map[CallID]*expireCommand
 	for call, seats := range l.byCall {
 		for id, s := range seats {
 			if now.Before(s.until) {
@@ -129,9 +166,13 @@ func (l *leases) due(now time.Time) map[CallID][]SeatID {
 			}
 			s.expired = true
 			if due == nil {
-				due = make(map[CallID][]SeatID)
+				due = make(map[CallID]*expireCommand)
 			}
-			due[call] = append(due[call], id)
+			if due[call] == nil {
+				due[call] = &expireCommand{evidence: make(map[SeatID]string)}
+			}
+			due[call].seats = append(due[call].seats, id)
+			due[call].evidence[id] = s.evidence(l.ttl)
 		}
 	}
 	return due
@@ -166,7 +207,7 @@ func (l *leases) count() int {
 // lease has run out or the run is over the error has [CodeGone] and
 // [ReasonSeatGone], and the device has to join again.
 func (s *Service) RenewSeat(ctx context.Context, by Actor, ref SeatRef) error {
-	if kept, held := s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL)); kept {
+	if kept, held := s.leases.renewHere(ref, by.User, s.now()); kept {
 		if !held {
 			return s.wrap(ctx, by, "renew seat", seatGone())
 		}
@@ -203,7 +244,7 @@ func (s *Service) attach(ctx context.Context, by Actor, ref SeatRef) (SeatRef, e
 		return SeatRef{}, seatGone()
 	}
 	ref = SeatRef{Call: c.ID, Epoch: c.Epoch, Seat: seat.ID}
-	if _, held := s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL)); !held {
+	if _, held := s.leases.renew(ref, by.User, s.now()); !held {
 		return SeatRef{}, seatGone()
 	}
 	return ref, nil
@@ -213,5 +254,5 @@ func (s *Service) attach(ctx context.Context, by Actor, ref SeatRef) (SeatRef, e
 // is renewed the seat ends after [Options].LeaveGrace. A seat that is not kept
 // here is left alone.
 func (s *Service) DetachSeat(ref SeatRef) {
-	s.leases.cut(ref, s.now().Add(s.opts.LeaveGrace))
+	s.leases.cut(ref, s.now().Add(s.opts.LeaveGrace), "connection of the device was lost")
 }

@@ -23,6 +23,7 @@ type limits struct {
 	tombstone       time.Duration // how long a removed call is remembered
 	maxParticipants int
 	maxSeats        int
+	maxParties      map[string]int // people inside, by provider; none without an entry
 }
 
 // command is one wish to change a call. apply must return its error before it
@@ -49,11 +50,14 @@ type transition struct {
 	evidence string
 	ref      string
 	changed  bool
+	// evidenceOf is the evidence for taking a seat; nil if it is evidence.
+	evidenceOf func(Seat) string
 }
 
 // run applies one command. The call's version grows by one if it changed.
 func (t *transition) run(cmd command) error {
 	t.actor, t.device, t.cause, t.evidence, t.ref, t.changed = "", "", CauseCommand, "", "", false
+	t.evidenceOf = nil
 	first := len(t.events)
 	if err := cmd.apply(t); err != nil {
 		return err
@@ -61,6 +65,7 @@ func (t *transition) run(cmd command) error {
 	if !t.changed {
 		return nil
 	}
+	t.boundWaiting()
 	t.call.Version++
 	for i := first; i < len(t.events); i++ {
 		t.events[i].Version = t.call.Version
@@ -268,6 +273,9 @@ func (t *transition) unseat(gone func(Seat) bool) bool {
 	}
 	for i, s := range left {
 		e := Event{Type: EventDeviceLeft, Part: s.User, Client: s.Client}
+		if t.evidenceOf != nil {
+			e.Evidence = t.evidenceOf(s)
+		}
 		last := !slices.ContainsFunc(left[i+1:], func(o Seat) bool { return o.User == s.User })
 		if last && !c.Present(s.User) {
 			e.Type = EventLeft

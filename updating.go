@@ -60,7 +60,7 @@ func (s *Service) newUpdateCommand(ctx context.Context, by Actor, id CallID, u *
 		cmd.owner = &owner
 	}
 	if u.Provider != nil {
-		provider, err := s.registry.usable(ctx, *u.Provider, owner.Type.IsGroup())
+		provider, err := s.registry.usable(ctx, *u.Provider, owner)
 		if err != nil {
 			return nil, err
 		}

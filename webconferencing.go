@@ -77,6 +77,9 @@ type Options struct {
 	// refuses it. It is not asked about leaving, which nobody can be refused.
 	// It is called without locks and has CallbackTimeout. Defaults to none.
 	Before func(ctx context.Context, p *Proposal) error
+	// Intercept lets the host change what providers are asked and answer when
+	// a device joins. Defaults to leaving it as it is.
+	Intercept Interceptor
 	// Logger gets the service's own log. Defaults to none.
 	Logger *slog.Logger
 	// NodeName names this node in the journal and in log lines; nodes that
@@ -150,6 +153,7 @@ type Service struct {
 	started    time.Time
 
 	queues    queues
+	troubles  troubles
 	callbacks callbackGate
 
 	mu       sync.Mutex
@@ -192,7 +196,7 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		limits: limits{
 			ring: o.RingTimeout, retries: o.RingRetries, pause: o.RingPause, ringAgain: o.MaxRingAgain,
 			grace: o.LeaveGrace, maxAge: o.MaxCallAge, history: o.HistoryRetention, tombstone: nodeForget,
-			maxParticipants: o.MaxParticipants, maxSeats: o.MaxSeats,
+			maxParticipants: o.MaxParticipants, maxSeats: o.MaxSeats, maxParties: registry.maxParties(),
 		},
 		failures: make(map[string]error),
 		finished: make(chan struct{}),
@@ -295,6 +299,7 @@ func (s *Service) Run(ctx context.Context) error {
 		"hints":        func(ctx context.Context) error { return s.hub.hints(ctx, s.opts.PubSub, s.node) },
 		"housekeeping": s.housekeep,
 		"call log":     s.calllog.Run,
+		"providers":    s.driveProviders,
 	} {
 		wg.Go(func() { s.supervise(ctx, name, work) })
 	}
@@ -304,7 +309,10 @@ func (s *Service) Run(ctx context.Context) error {
 
 // observe sees every event of the journal before the subscribers do.
 func (s *Service) observe(e *Event) {
-	if e.Node != s.node && e.Type != EventData {
+	switch {
+	case e.Cause == CauseProvider && e.Type == EventNoted:
+		s.observeEvidence(e)
+	case e.Node != s.node && e.Type != EventData:
 		s.leases.observe(e)
 	}
 }
@@ -344,6 +352,9 @@ func (s *Service) Health(ctx context.Context) Health {
 	defer cancel()
 	if _, err := s.store.Value(ctx, nodesKey); err != nil && !errors.Is(err, ErrNotFound) {
 		h.Problems = append(h.Problems, "the store does not answer")
+	}
+	if n := s.troubles.count(s.now()); n > 0 {
+		h.Problems = append(h.Problems, fmt.Sprintf("%d calls can't be worked on", n))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
