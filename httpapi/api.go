@@ -131,6 +131,7 @@ type API struct {
 	tokens   tokens
 	bayeux   *bayeux.Server
 	presence *presence
+	missed   *missed
 	names    *names
 	encoded  *encodedEvents
 	messages catalogue
@@ -139,7 +140,7 @@ type API struct {
 	csrf     *http.CrossOriginProtection
 
 	requests, strangers, guesses *limiter
-	lines                        *limiter // of the log
+	lines, refusals              *limiter // of the log
 
 	life   context.Context // of background work, ended by Shutdown
 	finish context.CancelFunc
@@ -172,9 +173,10 @@ func New(svc *webconferencing.Service, auth Authenticator, opts *Options) (*API,
 		csrf:    http.NewCrossOriginProtection(),
 
 		requests: newLimiter(o.RESTRate), strangers: newLimiter(o.FailedHandshakeRate),
-		guesses: newLimiter(o.FailedInviteRate), lines: newLimiter(Rate{PerSecond: 5, Burst: 50}), finished: make(chan struct{}),
+		guesses: newLimiter(o.FailedInviteRate), lines: newLimiter(Rate{PerSecond: 5, Burst: 50}),
+		refusals: newLimiter(Rate{PerSecond: 1, Burst: 30}), finished: make(chan struct{}),
 	}
-	a.presence, a.names = newPresence(svc), newNames(svc)
+	a.presence, a.names, a.missed = newPresence(svc), newNames(svc), newMissed(a)
 	a.routes = a.routeTable()
 	for _, origin := range o.TrustedOrigins {
 		if err := a.csrf.AddTrustedOrigin(origin); err != nil {

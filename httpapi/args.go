@@ -264,6 +264,28 @@ func (a *arguments) number(name string) uint64 {
 	return n
 }
 
+// count returns a number of things, 0 if it is missing.
+func (a *arguments) count(name string) int {
+	n := a.number(name)
+	if n > math.MaxInt32 {
+		a.fail(name, "is too large")
+		return 0
+	}
+	return int(n)
+}
+
+// seconds returns a length of time that is given in whole seconds, 0 if it is
+// missing.
+func (a *arguments) seconds(name string) time.Duration {
+	n := a.number(name)
+	const most = 24 * 60 * 60
+	if n > most {
+		a.fail(name, "is longer than a day")
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
 // instant returns a point in time, zero if it is missing. Old clients send ISO
 // 8601 with or without a zone, or milliseconds since 1970.
 func (a *arguments) instant(name string) time.Time {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -68,9 +69,8 @@ func (a *API) newBayeux() (*bayeux.Server, error) {
 	)
 }
 
-// refusal turns an error into the words in which Bayeux refuses.
-func refusal(err error) error {
-	view, status := viewError(err)
+// refusal turns a failure into the words in which Bayeux refuses.
+func refusal(view errorView, status int) *bayeux.Refusal {
 	r := &bayeux.Refusal{Code: status, Reason: cmp.Or(view.Reason, strings.ToLower(view.Code))}
 	switch status {
 	case http.StatusForbidden, http.StatusNotFound, http.StatusUnauthorized:
@@ -94,8 +94,8 @@ func (a *API) handshake(ctx context.Context, r *http.Request, m *bayeux.Message)
 		}
 	}
 	if err != nil {
-		a.logFault(ctx, "authentication", err)
-		return bayeux.Identity{}, refusal(err)
+		at := attempt{what: "handshake", by: webconferencing.Actor{User: webconferencing.UserID(m.StringField("exoId"))}, request: requestName(r)}
+		return bayeux.Identity{}, a.refuse(ctx, &at, m, err)
 	}
 	return bayeux.Identity{User: string(p.user), Value: p}, nil
 }
@@ -180,13 +180,17 @@ func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Ses
 
 // authorize decides what a session may subscribe to and publish on, as far as
 // the channel's name tells; the service decides about calls.
-func (a *API) authorize(_ context.Context, s *bayeux.Session, op bayeux.Operation, channel string, m *bayeux.Message) error {
+func (a *API) authorize(ctx context.Context, s *bayeux.Session, op bayeux.Operation, channel string, m *bayeux.Message) error {
 	if op == bayeux.OpCreate {
 		return nil // what follows, a subscription or a publish, is decided below
 	}
 	p := peerOf(s)
+	refuse := func(why string) error {
+		at := attempt{what: "use of " + channel, by: webconferencing.Actor{User: p.user}}
+		return a.refuse(ctx, &at, m, accessDenied(why))
+	}
 	if named := m.StringField("exoId"); named != "" && named != string(p.user) {
-		return &bayeux.Refusal{}
+		return refuse("exoId names somebody else")
 	}
 	switch op {
 	case bayeux.OpSubscribe:
@@ -201,7 +205,7 @@ func (a *API) authorize(_ context.Context, s *bayeux.Session, op bayeux.Operatio
 			return nil
 		}
 	}
-	return &bayeux.Refusal{}
+	return refuse("the channel is not for clients, or not for this one")
 }
 
 // publish takes what a party sends on a call's channel. It reaches the others,
@@ -212,30 +216,28 @@ func (a *API) publish(ctx context.Context, s *bayeux.Session, m *bayeux.Message)
 		return false, nil // a remote call
 	}
 	p := peerOf(s)
-	data, obj, err := cleanData(m.Data)
-	if err != nil {
-		return false, refusal(err)
-	}
-	if named, ok := stringOf(obj.Get("exoId")); ok && named != "" && named != string(p.user) {
-		return false, &bayeux.Refusal{}
-	}
-	client, _ := stringOf(obj.Get("exoClientId"))
-	by, err := p.actor(cmp.Or(client, m.StringField("exoClientId")))
-	if err != nil {
-		return false, refusal(err)
-	}
-	if _, err := a.svc.SendData(ctx, by, webconferencing.CallID(id), data); err != nil {
-		a.logFault(ctx, "publish", err)
-		return false, refusal(err)
+	at := attempt{what: "publish", by: webconferencing.Actor{User: p.user}, call: webconferencing.CallID(id)}
+	if err := a.publishData(ctx, p, &at, m); err != nil {
+		return false, a.refuse(ctx, &at, m, err)
 	}
 	return true, nil
 }
 
-// logFault logs what an operator has to know; the faults of clients are theirs.
-func (a *API) logFault(ctx context.Context, what string, err error) {
-	if internalFault(err) && !clientGone(ctx) && a.mayLog() {
-		a.log.ErrorContext(ctx, what+" failed", "error", err)
+func (a *API) publishData(ctx context.Context, p *peer, at *attempt, m *bayeux.Message) error {
+	data, obj, err := cleanData(m.Data)
+	if err != nil {
+		return err
 	}
+	if named, ok := stringOf(obj.Get("exoId")); ok && named != "" && named != string(p.user) {
+		return accessDenied("exoId names somebody else")
+	}
+	client, _ := stringOf(obj.Get("exoClientId"))
+	if at.by, err = p.actor(cmp.Or(client, m.StringField("exoClientId"))); err != nil {
+		at.by.User = p.user
+		return err
+	}
+	_, err = a.svc.SendData(ctx, at.by, at.call, data)
+	return err
 }
 
 // mayLog keeps a fault that every request meets from filling the log.
@@ -251,7 +253,9 @@ func (a *API) service(command func(context.Context, *invocation) (any, error)) b
 		// hung up meanwhile: it may be the hanging up.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commandTimeout)
 		defer cancel()
-		result, err := a.invoke(ctx, peerOf(s), r.Data, command)
+		p := peerOf(s)
+		in := &invocation{peer: p, attempt: attempt{ref: newRef(), what: "remote call", by: webconferencing.Actor{User: p.user}}}
+		result, err := a.invoke(ctx, in, r.Data, command)
 		if err == nil {
 			var raw json.RawMessage
 			if raw, err = json.Marshal(result); err == nil {
@@ -259,27 +263,36 @@ func (a *API) service(command func(context.Context, *invocation) (any, error)) b
 			}
 		}
 		if err != nil && !errors.Is(err, bayeux.ErrClosed) && !errors.Is(err, bayeux.ErrAnswered) && !errors.Is(err, bayeux.ErrSlow) {
-			a.logFault(ctx, "remote call", err)
-			view, _ := viewError(err)
+			view, _ := a.fail(ctx, &in.attempt, err)
 			_ = r.Fail(view.json()) // the session may have ended meanwhile
 		}
 	}
 }
 
-func (a *API) invoke(ctx context.Context, p *peer, data json.RawMessage, command func(context.Context, *invocation) (any, error)) (any, error) {
+// invoke carries out a command; a panic of it is a failure with a reference
+// like any other.
+func (a *API) invoke(ctx context.Context, in *invocation, data json.RawMessage, command func(context.Context, *invocation) (any, error)) (result any, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			a.log.ErrorContext(ctx, "panic recovered", "in", "remote call", "ref", in.ref, "panic", v, "stack", string(debug.Stack()))
+			result, err = nil, errors.New("panic")
+		}
+	}()
 	args, err := lenientArguments(data)
 	if err != nil {
 		return nil, err
 	}
-	if named := args.text("exoId"); named != "" && named != string(p.user) {
+	in.args = args
+	if named := args.text("exoId"); named != "" && named != string(in.peer.user) {
 		return nil, accessDenied("exoId names somebody else")
 	}
-	by, err := p.actor(args.text("exoClientId"))
+	by, err := in.peer.actor(args.text("exoClientId"))
 	if err != nil {
 		return nil, err
 	}
-	by.Key = args.text("idempotencyKey")
-	return command(ctx, &invocation{by: by, args: args, peer: p})
+	by.Key, by.Ref = args.text("idempotencyKey"), in.ref
+	in.by = by
+	return command(ctx, in)
 }
 
 func (a *API) sessionOpened(s *bayeux.Session) { peerOf(s).opened(s) }
@@ -287,5 +300,6 @@ func (a *API) sessionOpened(s *bayeux.Session) { peerOf(s).opened(s) }
 func (a *API) sessionClosed(s *bayeux.Session, reason bayeux.Reason) {
 	p := peerOf(s)
 	p.over.Store(true)
+	a.missed.closed(p)
 	a.presence.closed(p, reason != bayeux.ReasonShutdown)
 }

@@ -357,7 +357,11 @@ func (d *device) event() message {
 // wantEvent waits for the next event and compares its type and more members.
 func (d *device) wantEvent(eventType string, pairs ...any) map[string]any {
 	d.t.Helper()
-	f := d.event().fields()
+	m := d.event()
+	f := m.fields()
+	if err := d.w.spec.validateAs("UserEvent", m.Data); err != nil {
+		d.t.Errorf("%s heard %s: %v", d.user, m.Data, err)
+	}
 	if f["eventType"] != eventType {
 		d.t.Fatalf("%s heard %v, want %s", d.user, f, eventType)
 	}

@@ -11,7 +11,7 @@ import (
 
 // invocation is one remote call being carried out.
 type invocation struct {
-	by   webconferencing.Actor
+	attempt
 	args *arguments
 	peer *peer
 }
@@ -28,6 +28,7 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 	if err := in.args.fault(); err != nil {
 		return nil, err
 	}
+	in.what = "command " + name
 	if name == "settings" {
 		return a.settingsCommand(ctx, in)
 	}
@@ -37,11 +38,21 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 	if name == "get_open_calls" {
 		return a.openCalls(ctx, in.by)
 	}
+	if result, err, ok := a.historyCommand(ctx, name, in); ok {
+		return result, err
+	}
+	if name == "get_live_calls" {
+		return a.liveCallsCommand(ctx, in)
+	}
 	id := webconferencing.CallID(in.args.required("id"))
 	if err := in.args.fault(); err != nil {
 		return nil, err
 	}
+	in.call = id
 	if result, err, ok := a.ringCommand(ctx, name, in, id); ok {
+		return result, err
+	}
+	if result, err, ok := a.adminCommand(ctx, name, in, id); ok {
 		return result, err
 	}
 	switch name {
@@ -291,6 +302,7 @@ func readNewCall(args *arguments, id webconferencing.CallID) webconferencing.New
 		Provider: args.required("provider"), Title: args.text("title"),
 		Participants: userIDs(args.list("participants")), Spaces: args.list("spaces"),
 		Start: args.boolean("start"), ScheduledStart: args.instant("startDate"), ScheduledEnd: args.instant("endDate"),
+		RingFor: args.seconds("ringFor"),
 	}
 }
 
@@ -377,6 +389,7 @@ func (a *API) logCommand(ctx context.Context, in *invocation) (any, error) {
 func readLogEntry(args *arguments) webconferencing.LogEntry {
 	e := webconferencing.LogEntry{
 		Provider: args.text("provider"), Prefix: args.text("prefix"), Level: args.text("level"), Timestamp: args.instant("timestamp"),
+		Ref: args.text("ref"),
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = time.Now()

@@ -30,7 +30,9 @@ type errorView struct {
 	Error   bool   `json:"error"` // always true
 	Reason  string `json:"reason,omitempty"`
 	Field   string `json:"field,omitempty"`
-	Version uint64 `json:"version,omitempty"` // of the call, with reason version_conflict
+	Version uint64 `json:"version,omitempty"` // of the call, with a conflict
+	Device  string `json:"device,omitempty"`  // that was faster, with reason answered_elsewhere
+	Ref     string `json:"ref,omitempty"`     // finds the failure in the server's log
 }
 
 func (v errorView) json() json.RawMessage {
@@ -85,7 +87,7 @@ func viewError(err error) (errorView, int) {
 		return errorView{Code: wireClientError, Message: "the request is too large", Error: true, Reason: "too_large"}, http.StatusRequestEntityTooLarge
 	case errors.As(err, &e):
 		code, status := mapCode(e.Code)
-		v := errorView{Code: code, Message: e.Message, Error: true, Reason: e.Reason, Field: e.Field, Version: e.Version}
+		v := errorView{Code: code, Message: e.Message, Error: true, Reason: e.Reason, Field: e.Field, Version: e.Version, Device: string(e.Device), Ref: e.Ref}
 		if e.Code == webconferencing.CodeInternal || v.Message == "" {
 			v.Message = plainMessage(e.Code)
 		}
@@ -141,13 +143,6 @@ func plainMessage(c webconferencing.Code) string {
 	return "internal error"
 }
 
-// internalFault tells whether err is a fault of ours or the host's, which an
-// operator has to know about and the other end must not.
-func internalFault(err error) bool {
-	_, status := viewError(err)
-	return status == http.StatusInternalServerError
-}
-
 // WriteError answers a request with err in the Error shape of the wire
 // contract: {"code","message","error":true} and, where known, reason and field.
 // A [webconferencing.Error] is answered by its code, [ErrUnauthenticated] by
@@ -156,6 +151,10 @@ func internalFault(err error) bool {
 // that belong to the same API. Nothing must have been written to w before.
 func WriteError(w http.ResponseWriter, err error) {
 	view, status := viewError(err)
+	writeError(w, err, view, status)
+}
+
+func writeError(w http.ResponseWriter, err error, view errorView, status int) {
 	var s *statusError
 	if errors.As(err, &s) {
 		if s.allow != "" {

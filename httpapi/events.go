@@ -27,6 +27,9 @@ type userEventView struct {
 	Waiting      bool     `json:"waiting,omitempty"`
 	Silent       bool     `json:"silent,omitempty"`
 	Count        int      `json:"count,omitempty"`
+	// Ring and Legs are what a ring came to, on the whole and on each device.
+	Ring string    `json:"ring,omitempty"`
+	Legs []legView `json:"legs,omitempty"`
 }
 
 type idView struct {
@@ -36,7 +39,8 @@ type idView struct {
 // viewUserEvent returns the data of a user event, nil for an event that users
 // are not told of.
 func viewUserEvent(e *webconferencing.Event) (json.RawMessage, error) {
-	if e.Type == webconferencing.EventNoted || e.Type == webconferencing.EventData {
+	switch e.Type {
+	case webconferencing.EventNoted, webconferencing.EventData, webconferencing.EventHistory:
 		return nil, nil
 	}
 	v := userEventView{
@@ -45,6 +49,7 @@ func viewUserEvent(e *webconferencing.Event) (json.RawMessage, error) {
 		Epoch: e.Epoch, Version: e.Version, Time: wireTime(e.Time), Title: e.Title,
 		Reason: string(e.Reason), Cause: string(e.Cause), Actor: string(e.Actor),
 		Waiting: e.Waiting, Silent: e.Silent, Count: e.Count,
+		Ring: string(e.Ring), Legs: viewLegs(e.Legs),
 	}
 	if e.Type == webconferencing.EventState {
 		v.CallState = string(e.State)

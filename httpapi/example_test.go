@@ -54,12 +54,12 @@ func ExampleNew() {
 			fmt.Println(err)
 			return
 		}
-		body, _ := io.ReadAll(io.LimitReader(res.Body, 90))
+		body, _ := io.ReadAll(io.LimitReader(res.Body, 89))
 		res.Body.Close()
 		fmt.Println(res.StatusCode, string(body))
 	}
 	http.DefaultClient.CloseIdleConnections()
 	// Output:
-	// 200 {"id":"john","title":"John Smith","firstName":"John","lastName":"Smith","type":"user","gro
-	// 401 {"code":"ACCESS_ERROR","message":"please sign in","error":true,"reason":"unauthenticated"}
+	// 200 {"id":"john","title":"John Smith","firstName":"John","lastName":"Smith","type":"user","gr
+	// 401 {"code":"ACCESS_ERROR","message":"please sign in","error":true,"reason":"unauthenticated"
 }

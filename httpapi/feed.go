@@ -53,31 +53,40 @@ const (
 // what it missed if it says where it was.
 func (a *API) subscribe(ctx context.Context, s *bayeux.Session, channel string, m *bayeux.Message) error {
 	p := peerOf(s)
+	at := attempt{what: "subscribe", by: webconferencing.Actor{User: p.user}}
+	if err := a.openFeed(ctx, s, channel, &at, m); err != nil {
+		return a.refuse(ctx, &at, m, err)
+	}
+	return nil
+}
+
+func (a *API) openFeed(ctx context.Context, s *bayeux.Session, channel string, at *attempt, m *bayeux.Message) error {
+	p := peerOf(s)
 	by, err := p.actor(m.StringField("exoClientId"))
 	if err != nil {
-		return refusal(err)
+		return err
 	}
+	at.by = by
 	f := &feed{peer: p, session: s, channel: channel}
 	if id, ok := strings.CutPrefix(channel, callChannel); ok {
 		f.call = webconferencing.CallID(id)
-		f.topic = webconferencing.DataTopic(f.call)
+		f.topic, at.call = webconferencing.DataTopic(f.call), f.call
 	} else {
 		f.topic = webconferencing.UserTopic(p.user)
 	}
 	after, all, err := replayFrom(m, channel)
 	if err != nil {
-		return refusal(err)
+		return err
 	}
 	if err := f.open(ctx, by, after); err != nil {
 		if webconferencing.CodeOf(err) != webconferencing.CodeGone {
-			a.logFault(ctx, "subscribe", err)
-			return refusal(err)
+			return err
 		}
 		if !all {
 			return replayGone(channel)
 		}
 		if err := f.open(ctx, by, nil); err != nil {
-			return refusal(err)
+			return err
 		}
 	}
 	if err := tellStart(m, channel, f.sub.Start()); err != nil {
@@ -230,6 +239,9 @@ func (f *feed) send(e *webconferencing.Event) {
 	}
 	if msg != nil {
 		_ = f.session.Deliver(msg)
+	}
+	if f.call == "" && mayChangeMissed(e) {
+		f.peer.api.missed.happened(f.peer.user)
 	}
 }
 

@@ -130,6 +130,17 @@ func (p *peer) quicken(on bool) {
 	}
 }
 
+// deliver queues a message for the session.
+func (p *peer) deliver(msg *bayeux.Prepared) error {
+	p.mu.Lock()
+	s := p.session
+	p.mu.Unlock()
+	if s == nil {
+		return bayeux.ErrClosed
+	}
+	return s.Deliver(msg)
+}
+
 func (p *peer) put(channel string, f *feed) {
 	p.mu.Lock()
 	old := p.feeds[channel]

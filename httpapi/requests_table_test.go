@@ -111,6 +111,37 @@ func goodCalls(run *teamRun) []goodRequest {
 		{"mary", "GET", "space-event/product_team?participants=jack&spaces=sales_team", nil, func(a answer) any {
 			return a.body["type"] == "space_event" && len(a.body["members"].(object)) == 4
 		}},
+		{"john", "GET", "history?limit=1", nil, func(a answer) any {
+			e := a.body["entries"].([]any)[0].(object)
+			return e["callId"] == "g/product_team" && e["outgoing"] == true && e["group"] == true && a.body["next"] != nil && e["cursor"] == a.body["next"]
+		}},
+		{"john", "GET", "history/missed", nil, func(a answer) any { return a.body["count"] == 0.0 }},
+		{"john", "POST", "history/seen", nil, func(a answer) any { return a.body["count"] == 0.0 }},
+
+		{"mary", "POST", "calls", func() any {
+			return object{"id": "p/2", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": []string{"john"}, "start": true, "ringFor": 20}
+		}, func(a answer) any { return a.body["ringFor"] == 20.0 && a.Header.Get("ETag") == `"1"` }},
+		{"mary", "POST", "calls/p%2F2/join", nil, nil},
+		{"root", "GET", "admin/calls", nil, func(a answer) any {
+			c := a.body["calls"].([]any)[0].(object)
+			seat := c["seats"].([]any)[0].(object)
+			return c["id"] == "p/2" && seat["user"] == "mary" && seat["clientId"] == "m1" && seat["node"] != "" && c["seatsTotal"] == 1.0 &&
+				c["ringing"].([]any)[0].(object)["user"] == "john" && a.body["users"].(object)["john"].(object)["title"] == "John Smith" &&
+				!strings.Contains(string(a.raw), "inviteId")
+		}},
+		{"root", "POST", "admin/calls/p%2F2/end", func() any { return object{"why": "asked on the telephone"} }, func(a answer) any { return a.body["state"] == "stopped" }},
+		{"root", "GET", "admin/calls/p%2F2/timeline?limit=2", nil, func(a answer) any {
+			events := a.body["events"].([]any)
+			last := events[len(events)-1].(object)
+			return len(events) == 2 && last["eventType"] == "call_state" && last["state"] == "stopped" && last["actor"] == "root" && a.body["next"] != nil
+		}},
+		{"mary", "POST", "calls", func() any { return teamCall("g/product_team") }, nil},
+		{"john", "POST", "calls/g%2Fproduct_team/decline", nil, nil},
+		{"root", "POST", "admin/calls/g%2Fproduct_team/participants/john/ring", nil, func(a answer) any { return strings.Count(string(a.raw), `"ring":"ringing"`) == 2 }},
+		{"root", "DELETE", "admin/calls/g%2Fproduct_team/participants/james", nil, func(a answer) any { return len(a.body["participants"].([]any)) == 2 }},
+		{"root", "DELETE", "admin/users/john/history", nil, func(a answer) any { return string(a.raw) == "{}" }},
+		{"john", "GET", "history", nil, func(a answer) any { return string(a.raw) == `{"entries":[],"next":null}` }},
+
 		{"mary", "POST", "logs", func() any {
 			return object{"messages": []object{{"data": "hello", "level": "info", "provider": "rtc", "timestamp": "2018-03-21T16:05:39.546Z"}, {"data": object{"message": "x"}}}}
 		}, nil},

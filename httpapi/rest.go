@@ -49,7 +49,17 @@ func (a *API) routeTable() []route {
 		{put, "calls/{id}/invites", forUsers, jsonBody, a.putInvites},
 		{post, "calls/{id}/invites/check", forUsers, jsonBody, a.postInviteCheck},
 
+		{get, "history", forUsers, noBody, a.getHistory},
+		{get, "history/missed", forUsers, noBody, a.getMissed},
+		{post, "history/seen", forUsers, optionalJSON, a.postSeen},
+
 		{get, "live-calls", forAdmins, noBody, a.getLiveCalls},
+		{get, "admin/calls", forAdmins, noBody, a.getAdminCalls},
+		{get, "admin/calls/{id}/timeline", forAdmins, noBody, a.getTimeline},
+		{post, "admin/calls/{id}/end", forAdmins, optionalJSON, a.postForceEnd},
+		{post, "admin/calls/{id}/participants/{user}/ring", forAdmins, optionalJSON, a.postRing},
+		{del, "admin/calls/{id}/participants/{user}", forAdmins, noBody, a.deleteParticipant},
+		{del, "admin/users/{user}/history", forAdmins, noBody, a.deleteHistory},
 
 		{post, "logs", forUsers, jsonBody, a.postLogs},
 	}
@@ -212,6 +222,7 @@ func (a *API) getCalls(ctx context.Context, q *request) (any, error) {
 
 func (a *API) postCall(ctx context.Context, q *request) (any, error) {
 	n := readNewCall(q.body, webconferencing.CallID(q.body.required("id")))
+	q.call = n.ID
 	if err := q.body.fault(); err != nil {
 		return nil, err
 	}
@@ -226,6 +237,12 @@ func (a *API) patchCall(ctx context.Context, q *request) (any, error) {
 	u := readUpdate(q.body)
 	if err := q.body.fault(); err != nil {
 		return nil, err
+	}
+	if q.conditional {
+		if u.IfVersion != 0 && u.IfVersion != q.ifVersion {
+			return nil, invalid("ifVersion", "differs from If-Match")
+		}
+		u.IfVersion = q.ifVersion
 	}
 	return a.callResult(ctx, q.by)(a.svc.UpdateCall(ctx, q.by, q.callID(), u))
 }

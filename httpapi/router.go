@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/internal/wire"
 )
 
 // bodyTimeout bounds the reading of a body.
@@ -52,11 +54,15 @@ type route struct {
 // request is a request on its way through a route.
 type request struct {
 	*http.Request
-	by     webconferencing.Actor
+	attempt
 	params map[string]string
 	body   *arguments // of a JSON body
 	form   url.Values // of a form
 	query  url.Values
+	// ifVersion is the version at which a call has to be, 0 for any;
+	// conditional tells that it came as an HTTP precondition.
+	ifVersion   uint64
+	conditional bool
 }
 
 // rawJSON is a result that is JSON already.
@@ -86,14 +92,18 @@ func (a *API) guard(next http.Handler) http.Handler {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
-			a.log.ErrorContext(r.Context(), "panic recovered", "in", "request", "panic", v, "stack", string(debug.Stack()))
+			ref := newRef()
+			a.log.ErrorContext(r.Context(), "panic recovered", "in", "request", "ref", ref, "panic", v, "stack", string(debug.Stack()))
 			if tracked.wrote {
 				panic(http.ErrAbortHandler) // a half answer must not look whole
 			}
-			WriteError(w, errors.New("panic"))
+			err := errors.New("panic")
+			view, status := viewError(err)
+			view.Ref = ref
+			writeError(w, err, view, status)
 		}()
 		if err := a.csrf.Check(r); err != nil {
-			WriteError(w, &statusError{
+			a.answerError(w, &request{Request: r, attempt: newAttempt(r)}, &statusError{
 				status: http.StatusForbidden, code: wireAccessError, reason: "cross_site", message: "requests from other sites are refused",
 			})
 			return
@@ -124,23 +134,37 @@ func (w *trackedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // router serves routes.
 func (a *API) router(routes []route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		result, err := a.serve(w, r, routes)
+		q := &request{Request: r, attempt: newAttempt(r)}
+		result, err := a.serve(w, q, routes)
 		if err == nil {
 			if raw, ok := result.(rawJSON); ok {
 				writeRaw(w, http.StatusOK, raw)
 				return
 			}
+			tellVersion(w, result)
 			err = writeJSON(w, result)
 		}
 		if err != nil {
-			a.logFault(r.Context(), r.Method+" request", err)
-			WriteError(w, err)
+			a.answerError(w, q, err)
 		}
 	})
 }
 
-func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) (any, error) {
-	q := &request{Request: r}
+func newAttempt(r *http.Request) attempt {
+	return attempt{ref: newRef(), what: r.Method + " request", request: requestName(r)}
+}
+
+// answerError answers with what the other end may know of a failure.
+func (a *API) answerError(w http.ResponseWriter, q *request, err error) {
+	view, status := a.fail(q.Context(), &q.attempt, err)
+	if status == http.StatusConflict && q.conditional && view.Reason == webconferencing.ReasonVersion {
+		status = http.StatusPreconditionFailed
+	}
+	writeError(w, err, view, status)
+}
+
+func (a *API) serve(w http.ResponseWriter, q *request, routes []route) (any, error) {
+	r := q.Request
 	rt, routeErr := match(routes, q)
 	if routeErr == nil && rt.who == forEverybody {
 		return rt.handle(r.Context(), q)
@@ -150,6 +174,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) (any
 	if err != nil {
 		return nil, err
 	}
+	q.by.User = by.User
 	if wait, ok := a.requests.allow(string(by.User), time.Now()); !ok {
 		return nil, tooManyRequests(wait)
 	}
@@ -169,7 +194,14 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, routes []route) (any
 			return nil, err
 		}
 	}
-	q.by = by
+	by.Ref = q.ref
+	q.by, q.what = by, rt.String()
+	if rt.about() {
+		q.call = q.callID()
+	}
+	if err := q.readCondition(rt); err != nil {
+		return nil, err
+	}
 	if q.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return nil, err
 	}
@@ -344,6 +376,27 @@ func (q *request) one(name string) (string, error) {
 		return v[0], nil
 	}
 	return "", invalid(name, "is given more than once")
+}
+
+// asArguments returns the query as arguments that are read like those of a
+// remote call; parameters that are not named are ignored, as on all resources.
+func (q *request) asArguments(names ...string) (*arguments, error) {
+	obj := make(wire.Object, 0, len(names))
+	for _, name := range names {
+		v, err := q.one(name)
+		if err != nil {
+			return nil, err
+		}
+		if v == "" {
+			continue
+		}
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		obj = append(obj, wire.Member{Name: name, Value: raw})
+	}
+	return &arguments{obj: obj, lenient: true}, nil
 }
 
 // list returns a list parameter, ";"-joined or repeated.

@@ -50,6 +50,28 @@ type userView struct {
 	ClientID    *string                    `json:"clientId"`
 	Ring        string                     `json:"ring,omitempty"`
 	RingingOn   []webconferencing.ClientID `json:"ringingOn,omitempty"`
+	Legs        []legView                  `json:"legs,omitempty"`
+	AnsweredBy  string                     `json:"answeredBy,omitempty"`
+	Silent      bool                       `json:"silent,omitempty"`
+}
+
+// legView is the ring of one device.
+type legView struct {
+	ClientID string   `json:"clientId"`
+	State    string   `json:"state"`
+	By       string   `json:"by,omitempty"` // the other device that answered or declined
+	Since    wireTime `json:"since"`
+	Ended    wireTime `json:"ended"`
+}
+
+func viewLegs(legs []webconferencing.RingLeg) []legView {
+	views := make([]legView, len(legs))
+	for i, l := range legs {
+		views[i] = legView{
+			ClientID: string(l.Client), State: string(l.State), By: string(l.By), Since: wireTime(l.Since), Ended: wireTime(l.Ended),
+		}
+	}
+	return views
 }
 
 // groupView is a space, space event or chat room.
@@ -83,6 +105,10 @@ type callView struct {
 	Reason       *string    `json:"reason"`
 	RingUntil    wireTime   `json:"ringUntil"`
 	Starter      *string    `json:"starter"`
+	Answered     wireTime   `json:"answered"`
+	RingFor      int        `json:"ringFor,omitempty"` // seconds
+	Rings        int        `json:"rings,omitempty"`
+	RingNext     *wireTime  `json:"ringNext,omitempty"`
 	Seat         string     `json:"seat,omitempty"`
 	Grant        *grantView `json:"grant,omitempty"`
 }
@@ -167,7 +193,8 @@ func viewParticipant(p webconferencing.Participant, users map[webconferencing.Us
 	v.Type = string(p.Kind)
 	v.State = orNil(string(p.State))
 	v.ClientID = orNil(string(p.Client))
-	v.Ring, v.RingingOn = string(p.Ring), p.RingingOn
+	v.Ring, v.RingingOn, v.Legs = string(p.Ring), p.RingingOn, viewLegs(p.Legs)
+	v.AnsweredBy, v.Silent = string(p.AnsweredBy), p.Silent
 	return v
 }
 
@@ -210,7 +237,12 @@ func (a *API) viewCall(ctx context.Context, by webconferencing.Actor, c *webconf
 		LastDate: wireTime(c.Started), StartDate: wireTime(c.ScheduledStart), EndDate: wireTime(c.ScheduledEnd),
 		Participants: make([]userView, 0, len(c.Participants)), Origins: make([]refView, 0, len(c.Origins)),
 		Epoch: c.Epoch, Version: c.Version, Reason: orNil(string(c.Reason)), RingUntil: wireTime(c.RingUntil),
-		Starter: orNil(string(c.Starter)),
+		Starter: orNil(string(c.Starter)), Answered: wireTime(c.Answered),
+		RingFor: int((c.RingFor + time.Second - 1) / time.Second), Rings: c.Rings,
+	}
+	if !c.RingNext.IsZero() {
+		next := wireTime(c.RingNext)
+		v.RingNext = &next
 	}
 	user, group, err := a.svc.Owner(ctx, c)
 	if err != nil && webconferencing.CodeOf(err) != webconferencing.CodeNotFound {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -438,6 +439,9 @@ func (a answer) wantError(t *testing.T, status int, code string) {
 	t.Helper()
 	if a.StatusCode != status || a.body["code"] != code || a.body["error"] != true || a.body["message"] == "" {
 		t.Errorf("got %s; want %d %s", a, status, code)
+	}
+	if ref, _ := a.body["ref"].(string); !regexp.MustCompile(`^[a-z0-9]{12}$`).MatchString(ref) {
+		t.Errorf("no reference: %s", a)
 	}
 	if cc := a.Header.Get("Cache-Control"); cc != "no-cache, no-store" {
 		t.Errorf("Cache-Control is %q", cc)
