@@ -27,6 +27,9 @@ func (d *jaasData) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// maxKey bounds the keys that are passed on.
+const maxKey = 128
+
 // jaasEvent translates an event of Jitsi as a Service. Those come in no order
 // and at least once.
 func (p *Provider) jaasEvent(c *config, body []byte, now time.Time) (*webconferencing.WebhookReply, error) {
@@ -62,7 +65,7 @@ func (p *Provider) jaasEvent(c *config, body []byte, now time.Time) (*webconfere
 		return reply, nil
 	}
 	ev.Name = string(e.Data.Name)
-	if e.Key != "" {
+	if e.Key != "" && len(e.Key) <= maxKey {
 		ev.Key = "jaas " + string(e.Key)
 	}
 	reply.Evidence = append(reply.Evidence, ev)
