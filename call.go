@@ -179,6 +179,9 @@ type Call struct {
 	// RingNext is when those who did not answer are rung once more; zero if
 	// they are not.
 	RingNext time.Time `json:"ringNext,omitzero"`
+	// AloneUntil is when a call between users ends in which one person waits
+	// and nobody is rung; zero if that is not so.
+	AloneUntil time.Time `json:"aloneUntil,omitzero"`
 	// EndBy is when the run ends because it has become too old.
 	EndBy time.Time `json:"endBy,omitzero"`
 	// Removed is when the call was deleted. The record stays for a day so
@@ -308,7 +311,7 @@ func (c *Call) deadline(l limits) time.Time {
 		return time.Time{}
 	}
 	d := c.EndBy
-	for _, t := range []time.Time{c.nextRingEnd(), c.RingNext} {
+	for _, t := range []time.Time{c.nextRingEnd(), c.RingNext, c.AloneUntil} {
 		if !t.IsZero() && t.Before(d) {
 			d = t
 		}

@@ -126,9 +126,12 @@ func (c *Call) outcome(p *Participant) Outcome {
 }
 
 func (c *Call) startersOutcome() Outcome {
+	refused, ok := c.refusedByAll()
 	switch {
 	case c.answered():
 		return OutcomeAnswered
+	case ok:
+		return refused
 	case c.Reason == ReasonDeclined:
 		return OutcomeDeclined
 	case c.Reason == ReasonBusy:
@@ -139,6 +142,27 @@ func (c *Call) startersOutcome() Outcome {
 		return OutcomeFailed
 	}
 	return OutcomeCancelled
+}
+
+// refusedByAll tells whether, in a call between users, everybody who was called
+// turned it down, whatever ended the run in the end.
+func (c *Call) refusedByAll() (Outcome, bool) {
+	if c.IsGroup() {
+		return "", false
+	}
+	outcome, ok := OutcomeBusy, false
+	for _, p := range c.Participants {
+		switch {
+		case p.ID == c.Starter || p.Ring == RingNone:
+		case p.Ring == RingBusy:
+			ok = true
+		case p.Ring == RingDeclined:
+			outcome, ok = OutcomeDeclined, true
+		default:
+			return "", false
+		}
+	}
+	return outcome, ok
 }
 
 // historyKey makes later runs sort first. Somebody who is taken out of a run

@@ -4,8 +4,6 @@ import (
 	"context"
 	"runtime/debug"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -108,36 +106,31 @@ func (s *Service) housekeep(ctx context.Context) error {
 
 // expireSeats removes the seats of this node whose leases have run out.
 func (s *Service) expireSeats(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(sweepParallel)
-	for call, seats := range s.leases.due(s.now()) {
-		g.Go(func() error {
-			_, err := s.submit(ctx, call, &expireCommand{seats: seats})
-			return err
-		})
+	work := make(map[CallID]command)
+	for id, cmd := range s.leases.due(s.now()) {
+		work[id] = cmd
 	}
-	return g.Wait()
+	return s.sweep(ctx, "expire seats", work)
 }
 
-// workDeadlines lets the calls whose time has come act.
+// workDeadlines lets the calls whose time has come act. Calls in trouble don't
+// crowd out the others.
 func (s *Service) workDeadlines(ctx context.Context) error {
 	for {
-		due, err := s.store.Due(ctx, s.now(), duePage)
+		now := s.now()
+		page := duePage + s.troubles.count(now)
+		due, err := s.store.Due(ctx, now, page)
 		if err != nil {
 			return err
 		}
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(sweepParallel)
+		work := make(map[CallID]command, len(due))
 		for _, id := range due {
-			g.Go(func() error {
-				_, err := s.submit(ctx, id, tickCommand{})
-				return err
-			})
+			work[id] = tickCommand{}
 		}
-		if err := g.Wait(); err != nil {
+		if err := s.sweep(ctx, "deadlines", work); err != nil {
 			return err
 		}
-		if len(due) < duePage {
+		if len(due) < page {
 			return nil
 		}
 	}

@@ -51,7 +51,7 @@ func (s *Service) join(ctx context.Context, by Actor, op string, id CallID, how 
 		return nil, s.wrap(ctx, by, op, seatGone())
 	}
 	ref := SeatRef{Call: id, Epoch: c.Epoch, Seat: seat.ID}
-	s.leases.renew(ref, by.User, s.now().Add(s.opts.SeatTTL))
+	s.leases.renew(ref, by.User, s.now())
 	grant, err := s.registry.grant(ctx, by, c, ref)
 	if err != nil {
 		// Without a grant the device can't take part: it must not stay.
@@ -83,6 +83,25 @@ func (s *Service) LeaveCall(ctx context.Context, by Actor, id CallID, opts *Leav
 		return nil, s.wrap(ctx, by, op, err)
 	}
 	return s.leave(ctx, by, op, id, &leaveCommand{by: by, epoch: opts.Epoch, seat: opts.Seat})
+}
+
+// LeaveSeat takes exactly one seat out of its call: that device, in that run. It
+// reports whether the seat was there; a seat that is gone already, of an
+// earlier run or of somebody else is left alone without an error.
+func (s *Service) LeaveSeat(ctx context.Context, by Actor, ref SeatRef) (applied bool, err error) {
+	const op = "leave call"
+	if err := errors.Join(validActor(by, false), checkCallID(ref.Call)); err != nil {
+		return false, s.wrap(ctx, by, op, err)
+	}
+	if ref.Seat == "" || ref.Epoch == 0 {
+		return false, s.wrap(ctx, by, op, invalid("seat", "is missing"))
+	}
+	cmd := &leaveCommand{by: by, epoch: ref.Epoch, seat: ref.Seat}
+	_, err = s.leave(ctx, by, op, ref.Call, cmd)
+	if CodeOf(err) == CodeNotFound {
+		return false, nil
+	}
+	return cmd.applied, err
 }
 
 // DeclineCall refuses a call for all of the user's devices. A call between two

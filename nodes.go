@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Every Service that runs is a node: it writes a sign of life into one shared
@@ -51,7 +49,7 @@ func (s *Service) beat(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		now := s.now()
+		began, now := time.Now(), s.now()
 		signs[s.node] = nodeSign{Name: s.opts.NodeName, Seen: now}
 		maps.DeleteFunc(signs, func(_ string, n nodeSign) bool { return now.Sub(n.Seen) > nodeForget })
 		data, err := json.Marshal(signs)
@@ -65,6 +63,7 @@ func (s *Service) beat(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.leases.vouch(began, nodeTTL)
 		s.nodes.learn(signs)
 		return nil
 	}
@@ -135,6 +134,13 @@ func (n *nodeTable) lost(self string, now, started time.Time, seatTTL time.Durat
 	return lost
 }
 
+// seen is a node's last sign of life; zero if it left none.
+func (n *nodeTable) seen(id string) time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.signs[id].Seen
+}
+
 func (n *nodeTable) markSwept(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -153,15 +159,21 @@ func (n *nodeTable) adopt(ids []string) {
 // sweepLostNodes removes the seats of nodes that are dead for good.
 func (s *Service) sweepLostNodes(ctx context.Context) error {
 	for _, node := range s.nodes.lost(s.node, s.now(), s.started, s.opts.SeatTTL) {
+		seen := s.nodes.seen(node)
+		work := make(map[CallID]command)
 		for c, err := range s.store.Calls(ctx, CallQuery{Key: nodeKey(node)}) {
 			if err != nil {
 				return err
 			}
-			if _, err := s.submit(ctx, c.ID, &nodeLostCommand{node: node}); err != nil {
-				return fmt.Errorf("remove seats of a lost node: %w", err)
-			}
+			work[c.ID] = &nodeLostCommand{node: node, seen: seen}
 		}
-		s.nodes.markSwept(node)
+		if len(work) == 0 { // only a look without finds is proof that nothing is left
+			s.nodes.markSwept(node)
+			continue
+		}
+		if err := s.sweep(ctx, "seats of a lost node", work); err != nil {
+			return fmt.Errorf("remove seats of a lost node: %w", err)
+		}
 	}
 	return nil
 }
@@ -172,11 +184,10 @@ func (s *Service) sweepLostNodes(ctx context.Context) error {
 func (s *Service) recoverCalls(ctx context.Context) error {
 	alone := !s.nodes.othersAlive(s.node, s.opts.NodeName, s.now())
 	var unknown []string
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(sweepParallel)
+	work := make(map[CallID]command)
 	for c, err := range s.store.Calls(ctx, CallQuery{Key: liveKey}) {
 		if err != nil {
-			return errors.Join(err, g.Wait())
+			return err
 		}
 		for _, seat := range c.Seats {
 			if seat.Node != s.node && !slices.Contains(unknown, seat.Node) {
@@ -184,12 +195,9 @@ func (s *Service) recoverCalls(ctx context.Context) error {
 			}
 		}
 		if alone && c.wantsRearm(s.now()) {
-			g.Go(func() error {
-				_, err := s.submit(ctx, c.ID, rearmCommand{})
-				return err
-			})
+			work[c.ID] = rearmCommand{}
 		}
 	}
 	s.nodes.adopt(unknown)
-	return g.Wait()
+	return s.sweep(ctx, "restart", work)
 }

@@ -81,7 +81,9 @@ func (s *Service) Ringing(ctx context.Context, by Actor, id CallID) (*Call, erro
 }
 
 // RingAgain rings a participant who is not in the call, for a whole ring time
-// from now on.
+// from now on. People who are inside, the starter and administrators may do it,
+// [Options].MaxRingAgain times for each participant in a run; after that the
+// error has [CodeLimited] and [ReasonRingLimit].
 func (s *Service) RingAgain(ctx context.Context, by Actor, id CallID, user UserID) (*Call, error) {
 	const op = "ring again"
 	if err := checkUserID("user", user); err != nil {
@@ -167,6 +169,10 @@ func (cmd *ringAgainCommand) apply(t *transition) error {
 	}
 	p := c.Participant(cmd.user)
 	switch {
+	case cmd.user == cmd.by.User:
+		return invalid("user", "is yourself")
+	case !cmd.by.Admin && cmd.by.User != c.Starter && !c.Present(cmd.by.User):
+		return denied("only people in the call may ring others")
 	case p == nil || p.Kind == KindExternal:
 		return invalid("user", "is no participant that can be rung")
 	case c.State != StateStarted:
