@@ -15,7 +15,7 @@ func (p *pages) avatar(w http.ResponseWriter, r *http.Request, me *person) {
 	id, isSVG := strings.CutSuffix(r.PathValue("file"), ".svg")
 	name := p.nameOf(id)
 	if !isSVG || name == "" {
-		p.fail(w, r, me, http.StatusNotFound, "There is no such picture.")
+		p.fail(w, r, me, http.StatusNotFound, "noPicture")
 		return
 	}
 	h := w.Header()

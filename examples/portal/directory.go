@@ -49,8 +49,9 @@ type directory struct {
 	people []person // ordered by name
 	groups []group
 
-	mu   sync.Mutex
-	seen map[string]time.Time // person's id → last request
+	mu     sync.Mutex
+	seen   map[string]time.Time                // person's id → last request
+	chosen map[string]webconferencing.Presence // by those who do not want to be disturbed
 }
 
 func newDirectory() *directory {
@@ -76,7 +77,8 @@ func newDirectory() *directory {
 				About: "Say hello to the people who have just arrived.", Members: []string{"mary", "john", "jack"},
 			},
 		},
-		seen: make(map[string]time.Time),
+		seen:   make(map[string]time.Time),
+		chosen: make(map[string]webconferencing.Presence),
 	}
 }
 
@@ -201,9 +203,31 @@ func (d *directory) Presence(_ context.Context, id webconferencing.UserID) (webc
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if last, ok := d.seen[string(id)]; ok && time.Since(last) < presenceWindow {
-		return webconferencing.Available, nil
+		return d.chosenOrAvailable(string(id)), nil
 	}
 	return webconferencing.Offline, nil
+}
+
+// chosenOrAvailable is called with the lock held.
+func (d *directory) chosenOrAvailable(id string) webconferencing.Presence {
+	if p, ok := d.chosen[id]; ok {
+		return p
+	}
+	return webconferencing.Available
+}
+
+// chosenPresence returns how a person wants to be seen while signed in.
+func (d *directory) chosenPresence(id string) webconferencing.Presence {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chosenOrAvailable(id)
+}
+
+// choosePresence keeps it until the portal ends.
+func (d *directory) choosePresence(id string, p webconferencing.Presence) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.chosen[id] = p
 }
 
 // noteSeen records a sign of life of a known person.

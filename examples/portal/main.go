@@ -5,7 +5,8 @@
 //   - main.go wires everything together and shuts it down in order,
 //   - directory.go tells the library who the people and groups are,
 //   - auth.go signs people in and tells the library who makes a request,
-//   - pages.go renders the pages; templates/ and static/ are what they look like.
+//   - pages.go renders the pages; templates/ and static/ are what they look like,
+//     texts/ is what they say.
 //
 // Run it with
 //

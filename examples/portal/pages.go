@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,25 +24,29 @@ var staticFiles embed.FS
 // script elements in templates/layout.html, and a call button where one is
 // wanted.
 type pages struct {
-	people    *directory
-	auth      *auth
-	svc       *webconferencing.Service
-	logger    *slog.Logger
+	people *directory
+	auth   *auth
+	svc    *webconferencing.Service
+	logger *slog.Logger
+	voices map[string]*voice // by language
+}
+
+// voice is the portal in one language.
+type voice struct {
+	texts     texts
 	templates map[string]*template.Template // by page name
 }
 
 // newPages returns the handler of all pages, with the headers that keep other
 // sites out of them.
 func newPages(people *directory, auth *auth, svc *webconferencing.Service, logger *slog.Logger) (http.Handler, error) {
-	p := &pages{people: people, auth: auth, svc: svc, logger: logger, templates: make(map[string]*template.Template)}
-	for _, name := range []string{"login", "home", "person", "group", "admin", "error"} {
-		t, err := template.New("layout.html").
-			Funcs(template.FuncMap{"avatar": avatarPath}).
-			ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html")
+	p := &pages{people: people, auth: auth, svc: svc, logger: logger, voices: make(map[string]*voice)}
+	for _, l := range languages {
+		v, err := newVoice(l.Tag)
 		if err != nil {
 			return nil, err
 		}
-		p.templates[name] = t
+		p.voices[l.Tag] = v
 	}
 
 	mux := http.NewServeMux()
@@ -56,6 +59,9 @@ func newPages(people *directory, auth *auth, svc *webconferencing.Service, logge
 	mux.HandleFunc("GET /portal/people/{id}", p.forUsers(p.person))
 	mux.HandleFunc("GET /portal/spaces/{id}", p.forUsers(p.space))
 	mux.HandleFunc("GET /portal/rooms/{id}", p.forUsers(p.room))
+	mux.HandleFunc("GET /portal/calls", p.forUsers(p.calls))
+	mux.HandleFunc("GET /portal/settings", p.forUsers(p.settings))
+	mux.HandleFunc("POST /portal/settings", p.forUsers(p.saveSettings))
 	mux.HandleFunc("GET /portal/avatars/{file}", p.forUsers(p.avatar))
 	mux.HandleFunc("GET /portal/admin", p.forAdmins(p.admin))
 	mux.HandleFunc("POST /portal/admin/providers/{type}", p.forAdmins(p.switchProvider))
@@ -63,13 +69,39 @@ func newPages(people *directory, auth *auth, svc *webconferencing.Service, logge
 	return secureHeaders(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
+// newVoice reads the templates with the words of a language.
+func newVoice(tag string) (*voice, error) {
+	words, err := loadTexts(tag)
+	if err != nil {
+		return nil, err
+	}
+	v := &voice{texts: words, templates: make(map[string]*template.Template)}
+	for _, name := range []string{"login", "home", "person", "group", "calls", "settings", "admin", "error"} {
+		t, err := template.New("layout.html").
+			Funcs(template.FuncMap{"avatar": avatarPath, "say": words.say}).
+			ParseFS(templateFiles, "templates/layout.html", "templates/"+name+".html")
+		if err != nil {
+			return nil, err
+		}
+		v.templates[name] = t
+	}
+	return v, nil
+}
+
+// say returns words in the language of a request.
+func (p *pages) say(r *http.Request, key string) string {
+	return p.voices[languageFor(r).Tag].texts.say(key)
+}
+
 // page is what every template is given.
 type page struct {
-	Title string
-	Me    *person // who is signed in, or nil
-	Path  string  // of the page, to mark it in the navigation
-	Calls bool    // whether calls are switched on
-	Body  any     // what the page itself shows
+	Title    string
+	Me       *person // who is signed in, or nil
+	Path     string  // of the page, to mark it in the navigation
+	Language language
+	Theme    string // "auto", "light" or "dark"
+	Calls    bool   // whether calls are switched on
+	Body     any    // what the page itself shows
 }
 
 // pageHandler is a handler that knows who is signed in.
@@ -91,7 +123,7 @@ func (p *pages) forUsers(next pageHandler) http.HandlerFunc {
 func (p *pages) forAdmins(next pageHandler) http.HandlerFunc {
 	return p.forUsers(func(w http.ResponseWriter, r *http.Request, me *person) {
 		if !me.Admin {
-			p.fail(w, r, me, http.StatusForbidden, "This page is for administrators.")
+			p.fail(w, r, me, http.StatusForbidden, "adminsOnly")
 			return
 		}
 		next(w, r, me)
@@ -107,7 +139,7 @@ func (p *pages) toPortal(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) notFound(w http.ResponseWriter, r *http.Request) {
-	p.fail(w, r, p.auth.signedIn(r), http.StatusNotFound, "There is nothing at this address.")
+	p.fail(w, r, p.auth.signedIn(r), http.StatusNotFound, "nothingHere")
 }
 
 // loginForm is what the sign-in page shows.
@@ -122,28 +154,28 @@ func (p *pages) login(w http.ResponseWriter, r *http.Request) {
 		p.toPortal(w, r)
 		return
 	}
-	p.render(w, r, http.StatusOK, "login", page{Title: "Sign in", Body: loginForm{People: p.people.people}})
+	p.render(w, r, http.StatusOK, "login", page{Title: p.say(r, "signIn"), Body: loginForm{People: p.people.people}})
 }
 
 func (p *pages) signIn(w http.ResponseWriter, r *http.Request) {
 	if !readForm(w, r) {
-		p.fail(w, r, nil, http.StatusBadRequest, "The form can't be read.")
+		p.fail(w, r, nil, http.StatusBadRequest, "badForm")
 		return
 	}
 	username := r.PostFormValue("username")
 	again := func(status int, fault string) {
 		form := loginForm{Username: username, Fault: fault, People: p.people.people}
-		p.render(w, r, status, "login", page{Title: "Sign in", Body: form})
+		p.render(w, r, status, "login", page{Title: p.say(r, "signIn"), Body: form})
 	}
 	key := attemptKey(p.people, username, r)
 	if !p.auth.attempts.begin(key) {
 		w.Header().Set("Retry-After", fmt.Sprint(int(attemptsWindow/time.Second)))
-		again(http.StatusTooManyRequests, "Too many attempts. Please wait a minute.")
+		again(http.StatusTooManyRequests, p.say(r, "tooMany"))
 		return
 	}
 	who := p.auth.check(username, r.PostFormValue("password"))
 	if who == nil {
-		again(http.StatusUnauthorized, "User name or password is wrong.")
+		again(http.StatusUnauthorized, p.say(r, "wrongPassword"))
 		return
 	}
 	p.auth.attempts.succeed(key)
@@ -182,13 +214,13 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request, me *person) {
 	}
 	body.Spaces = p.people.groupsOf(webconferencing.OwnerSpace, me.ID)
 	body.Rooms = p.people.groupsOf(webconferencing.OwnerChatRoom, me.ID)
-	p.render(w, r, http.StatusOK, "home", page{Title: "People", Me: me, Body: body})
+	p.render(w, r, http.StatusOK, "home", page{Title: p.say(r, "people"), Me: me, Body: body})
 }
 
 func (p *pages) person(w http.ResponseWriter, r *http.Request, me *person) {
 	who := p.people.person(r.PathValue("id"))
 	if who == nil {
-		p.fail(w, r, me, http.StatusNotFound, "There is nobody of this name.")
+		p.fail(w, r, me, http.StatusNotFound, "nobody")
 		return
 	}
 	p.render(w, r, http.StatusOK, "person", page{Title: who.Name(), Me: me, Body: p.card(r.Context(), who)})
@@ -206,10 +238,10 @@ func (p *pages) group(w http.ResponseWriter, r *http.Request, me *person, kind w
 	g := p.people.group(kind, r.PathValue("id"))
 	switch {
 	case g == nil:
-		p.fail(w, r, me, http.StatusNotFound, "There is no such group.")
+		p.fail(w, r, me, http.StatusNotFound, "noGroup")
 		return
 	case !slices.Contains(g.Members, me.ID):
-		p.fail(w, r, me, http.StatusForbidden, "This page is for members of "+g.Title+".")
+		p.fail(w, r, me, http.StatusForbidden, "membersOnly")
 		return
 	}
 	body := struct {
@@ -224,30 +256,9 @@ func (p *pages) group(w http.ResponseWriter, r *http.Request, me *person, kind w
 	p.render(w, r, http.StatusOK, "group", page{Title: g.Title, Me: me, Body: body})
 }
 
-func (p *pages) admin(w http.ResponseWriter, r *http.Request, me *person) {
-	configs, err := p.svc.Providers().Configs(r.Context(), "en")
-	if err != nil {
-		p.failInternally(w, r, me, err)
-		return
-	}
-	p.render(w, r, http.StatusOK, "admin", page{Title: "Administration", Me: me, Body: configs})
-}
-
-func (p *pages) switchProvider(w http.ResponseWriter, r *http.Request, me *person) {
-	if !readForm(w, r) {
-		p.fail(w, r, me, http.StatusBadRequest, "The form can't be read.")
-		return
-	}
-	active := r.PostFormValue("active") == "true"
-	_, err := p.svc.Providers().SetActive(r.Context(), actor(me), r.PathValue("type"), active)
-	switch webconferencing.CodeOf(err) {
-	case "":
-		http.Redirect(w, r, "/portal/admin", http.StatusSeeOther)
-	case webconferencing.CodeNotFound:
-		p.fail(w, r, me, http.StatusNotFound, "There is no such provider.")
-	default:
-		p.failInternally(w, r, me, err)
-	}
+// calls is the history; the element on the page asks the library for it.
+func (p *pages) calls(w http.ResponseWriter, r *http.Request, me *person) {
+	p.render(w, r, http.StatusOK, "calls", page{Title: p.say(r, "calls"), Me: me})
 }
 
 // callsOn tells whether any provider of calls is switched on.
@@ -262,19 +273,20 @@ func (p *pages) callsOn(ctx context.Context) bool {
 
 func (p *pages) failInternally(w http.ResponseWriter, r *http.Request, me *person, err error) {
 	p.logger.ErrorContext(r.Context(), "page failed", "path", r.URL.Path, "err", err)
-	p.fail(w, r, me, http.StatusInternalServerError, "Something went wrong. Please try again.")
+	p.fail(w, r, me, http.StatusInternalServerError, "wentWrong")
 }
 
-func (p *pages) fail(w http.ResponseWriter, r *http.Request, me *person, status int, message string) {
-	p.render(w, r, status, "error", page{Title: http.StatusText(status), Me: me, Body: message})
+// fail shows what went wrong; key names the words.
+func (p *pages) fail(w http.ResponseWriter, r *http.Request, me *person, status int, key string) {
+	p.render(w, r, status, "error", page{Title: http.StatusText(status), Me: me, Body: p.say(r, key)})
 }
 
 // render writes a page. Everything in it is escaped by html/template.
 func (p *pages) render(w http.ResponseWriter, r *http.Request, status int, name string, data page) {
-	data.Path = r.URL.Path
+	data.Path, data.Language, data.Theme = r.URL.Path, languageFor(r), themeFor(r)
 	data.Calls = data.Me != nil && p.callsOn(r.Context())
 	var b strings.Builder
-	if err := p.templates[name].Execute(&b, data); err != nil {
+	if err := p.voices[data.Language.Tag].templates[name].Execute(&b, data); err != nil {
 		p.logger.ErrorContext(r.Context(), "template failed", "page", name, "err", err)
 		http.Error(w, "Something went wrong.", http.StatusInternalServerError)
 		return
@@ -293,41 +305,4 @@ func readForm(w http.ResponseWriter, r *http.Request) bool {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
 	return r.ParseForm() == nil
-}
-
-// plainHost is a Host header that can stand in a policy.
-var plainHost = regexp.MustCompile(`^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?$`)
-
-// secureHeaders keeps foreign scripts, frames and styles out. Nothing inline
-// runs; the media of a call are blobs and streams of the page itself.
-func secureHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		policy := []string{
-			"default-src 'self'",
-			"connect-src 'self'" + socketSources(r.Host),
-			"media-src 'self' blob: mediastream:",
-			"object-src 'none'",
-			"base-uri 'none'",
-			"form-action 'self'",
-			"frame-ancestors 'none'",
-			"require-trusted-types-for 'script'",
-		}
-		h := w.Header()
-		h.Set("Content-Security-Policy", strings.Join(policy, "; "))
-		h.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), geolocation=()")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
-}
-
-// socketSources allows WebSockets to the portal itself; 'self' does not cover
-// them in every browser.
-func socketSources(host string) string {
-	if !plainHost.MatchString(host) {
-		return ""
-	}
-	return " ws://" + host + " wss://" + host
 }

@@ -126,7 +126,7 @@ export class CallHistory extends BaseElement {
 		const days = new Map();
 		let fresh = this.#fresh;
 		for (const entry of this.#entries) {
-			const day = this.#day(new Date(entry.startDate));
+			const day = this.#day(new Date(entry.started));
 			const unseen = entry.unseen ?? (entry.outcome === "missed" && fresh-- > 0 && !searched);
 			days.set(day, [...(days.get(day) ?? []), this.#row(entry, unseen)]);
 		}
@@ -150,13 +150,13 @@ export class CallHistory extends BaseElement {
 	 */
 	#row(entry, unseen) {
 		const { wc } = /** @type {import("./base-element.js").App} */ (this.app);
-		const began = new Date(entry.startDate);
+		const began = new Date(entry.started);
 		const first = entry.others[0];
 		const name = this.#nameOf(entry);
-		const outgoing = entry.direction === "outgoing";
+		const { outgoing } = entry;
 		const missed = entry.outcome === "missed";
 		const outcome = entry.outcome === "answered" ? this.text(outgoing ? "history.outgoing" : "history.incoming") : this.text(`history.outcome.${entry.outcome}`);
-		const spent = entry.outcome === "answered" && entry.duration > 0 ? [element("span", {}, duration(entry.duration))] : [];
+		const spent = entry.outcome === "answered" && entry.spent > 0 ? [element("span", {}, duration(entry.spent))] : [];
 		const back = this.#callBack(entry, name);
 		return element(
 			"li",
@@ -174,7 +174,7 @@ export class CallHistory extends BaseElement {
 					...(unseen ? [element("span", { class: "chip new" }, this.text("history.new"))] : []),
 				),
 			),
-			element("time", { datetime: entry.startDate, title: wc.formatDate(began, { dateStyle: "full", timeStyle: "short" }) }, wc.formatDate(began, { timeStyle: "short" })),
+			element("time", { datetime: entry.started, title: wc.formatDate(began, { dateStyle: "full", timeStyle: "short" }) }, wc.formatDate(began, { timeStyle: "short" })),
 			...(back ? [back] : [element("span")]),
 		);
 	}

@@ -31,8 +31,11 @@ export class IncomingCallCards extends BaseElement {
 		this.root.append(this.#announcement, this.#list, this.#told);
 	}
 
-	/** @param {import("./base-element.js").App} app */
-	attached(_app, /** @type {AbortSignal} */ signal) {
+	/**
+	 * @param {import("./base-element.js").App} _app
+	 * @param {AbortSignal} signal
+	 */
+	attached(_app, signal) {
 		// A first touch of the page lets it sound.
 		for (const touch of ["pointerup", "keyup"]) addEventListener(touch, () => this.plan(), { signal, passive: true });
 	}

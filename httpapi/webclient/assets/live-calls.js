@@ -3,7 +3,16 @@ import { BaseElement } from "./base-element.js";
 import { Clock, element, icon, setText } from "./dom.js";
 import { liveStyles } from "./styles-admin.js";
 
-/** @typedef {import("./types.js").LiveCall} LiveCall */
+/**
+ * @typedef {import("./types.js").LiveCall} LiveCall
+ * @typedef {import("./types.js").User} User
+ *
+ * @typedef {object} Person
+ * @property {string} id
+ * @property {string} state after `admin.state.`
+ * @property {LiveCall["seats"]} seats
+ * @property {string[]} ringingOn
+ */
 
 /** How often the list is read again while the page is looked at, in ms. */
 const period = 5000;
@@ -66,10 +75,10 @@ export class LiveCalls extends BaseElement {
 		if (!app || app.wc.connection !== "connected") return;
 		const asked = ++this.#asked;
 		try {
-			const { calls } = await app.wc.getLiveCalls({ limit: 100 });
+			const { calls, users } = await app.wc.getLiveCalls({ limit: 100 });
 			if (asked !== this.#asked) return;
 			this.#fault.hidden = true;
-			this.#show(calls);
+			this.#show(calls, users ?? {});
 		} catch (error) {
 			if (asked !== this.#asked) return;
 			this.#fault.replaceChildren(icon("warning"), `${this.text("admin.failed")} ${app.wc.errorText(error)}`);
@@ -77,8 +86,11 @@ export class LiveCalls extends BaseElement {
 		}
 	}
 
-	/** @param {LiveCall[]} calls */
-	#show(calls) {
+	/**
+	 * @param {LiveCall[]} calls
+	 * @param {Record<string, User>} users
+	 */
+	#show(calls, users) {
 		const live = new Set(calls.map((c) => c.id));
 		for (const [id, item] of this.#items) {
 			if (live.has(id)) continue;
@@ -93,7 +105,7 @@ export class LiveCalls extends BaseElement {
 				this.#items.set(call.id, item);
 				this.#list.append(item.box);
 			}
-			item.update(call);
+			item.update(call, users);
 		}
 		this.#empty.hidden = calls.length > 0;
 		setText(this.#count, calls.length === 0 ? "" : this.text("history.found", { count: calls.length }));
@@ -104,8 +116,7 @@ export class LiveCalls extends BaseElement {
 class Item {
 	#view;
 	#id;
-	/** @type {LiveCall | null} */
-	#call = null;
+	#group = false;
 	#title = element("h3");
 	#about = element("span", { class: "note" });
 	#tags = element("div", { class: "tags" });
@@ -113,7 +124,6 @@ class Item {
 	#clock = new Clock(this.#time);
 	#open = element("button", { type: "button", class: "outlined small", "aria-expanded": "false" }, icon("chevron"));
 	#people = element("ul", { role: "list" });
-	#seats = element("ul", { role: "list" });
 	#why = element("div", { class: "why", role: "status", hidden: true });
 	#body = element("div", { class: "body", hidden: true });
 	#drawn = "";
@@ -135,8 +145,7 @@ class Item {
 		});
 		const end = this.#button("admin.forceEnd", "danger", "hangUp", () => this.#forceEnd());
 		this.#body.append(
-			this.#part("admin.people", this.#people),
-			this.#part("admin.seats", this.#seats),
+			element("div", {}, element("h4", {}, view.text("admin.people")), this.#people),
 			this.#why,
 			element("div", { class: "actions" }, why, timeline, end),
 		);
@@ -150,14 +159,6 @@ class Item {
 
 	end() {
 		this.#clock.stop();
-	}
-
-	/**
-	 * @param {string} key
-	 * @param {Node} content
-	 */
-	#part(key, content) {
-		return element("div", {}, element("h4", {}, this.#view.text(key)), content);
 	}
 
 	/**
@@ -183,65 +184,66 @@ class Item {
 		return button;
 	}
 
-	/** @param {LiveCall} call */
-	update(call) {
-		this.#call = call;
-		const title = call.owner.group ? call.owner.title || call.title || call.id : call.participants.map((p) => p.title || p.id).join(", ");
+	/**
+	 * @param {LiveCall} call
+	 * @param {Record<string, User>} users
+	 */
+	update(call, users) {
+		/** @param {string} id */
+		const name = (id) => (Object.hasOwn(users, id) && users[id].title) || id;
+		this.#group = call.group;
+		const people = peopleOf(call);
+		const title = call.group ? call.title || call.owner.id : people.map((p) => name(p.id)).join(", ") || call.title || call.id;
 		setText(this.#title, title);
 		this.#open.setAttribute("aria-label", this.#view.text("admin.details", { name: title }));
-		this.#clock.start(Date.parse(call.lastDate ?? "") || 0);
+		this.#clock.start(Date.parse(call.started ?? "") || 0);
 		setText(this.#about, `${call.providerType} · ${call.id}`);
-		const drawn = JSON.stringify([call.participants.map((p) => [p.id, p.state, p.ring]), call.seats]);
+		const drawn = JSON.stringify(people);
 		if (drawn === this.#drawn) return; // what has the focus stays
 		this.#drawn = drawn;
-		const inside = call.participants.filter((p) => p.state === "joined").length;
-		const ringing = call.participants.filter((p) => p.ring === "ringing" && p.state !== "joined").length;
+		const inside = people.filter((p) => p.state === "joined").length;
+		const ringing = people.filter((p) => p.state === "ringing").length;
 		this.#tags.replaceChildren(
 			element("span", { class: "chip", "data-kind": "good" }, this.#view.text("admin.insideCount", { count: inside })),
 			...(ringing > 0 ? [element("span", { class: "chip" }, icon("bell"), this.#view.text("admin.ringingCount", { count: ringing }))] : []),
 		);
-		this.#people.replaceChildren(...call.participants.map((p) => this.#person(p)));
-		const names = new Map(call.participants.map((p) => [p.id, p.title || p.id]));
-		const seats = call.seats.map((seat) => this.#seat(seat, names.get(seat.user) ?? seat.user));
-		this.#seats.replaceChildren(...(seats.length > 0 ? seats : [element("li", { class: "note" }, this.#view.text("admin.noSeats"))]));
-	}
-
-	/** @param {import("./types.js").User} person */
-	#person(person) {
-		const name = person.title || person.id;
-		const inside = person.state === "joined";
-		const state = inside ? "joined" : (person.ring ?? person.state ?? "none");
-		const { wc } = /** @type {import("./base-element.js").App} */ (this.#view.app);
-		const again = async () => {
-			await wc.ringForAdmin(this.#id, person.id);
-			await this.#view.load();
-		};
-		const remove = async () => {
-			await wc.removeForAdmin(this.#id, person.id);
-			await this.#view.load();
-		};
-		return element(
-			"li",
-			{},
-			element("span", { class: "who" }, name),
-			element("span", { class: "chip", "data-kind": inside ? "good" : null }, this.#view.text(`admin.state.${state}`)),
-			...(inside || state === "ringing" ? [] : [this.#button("call.ringAgain", "outlined", "bell", again, { name })]),
-			...(this.#call?.owner.group ? [this.#button("admin.remove", "outlined", "", remove, { name })] : []),
-		);
+		const rows = people.map((p) => this.#person(p, name(p.id)));
+		this.#people.replaceChildren(...(rows.length > 0 ? rows : [element("li", { class: "note" }, this.#view.text("admin.noSeats"))]));
 	}
 
 	/**
-	 * @param {LiveCall["seats"][number]} seat
+	 * @param {Person} person
 	 * @param {string} name
 	 */
-	#seat(seat, name) {
+	#person({ id, state, seats, ringingOn }, name) {
 		const { wc } = /** @type {import("./base-element.js").App} */ (this.#view.app);
-		const words = [
-			this.#view.text("admin.device", { name: seat.clientId }),
-			...(seat.node ? [this.#view.text("admin.node", { name: seat.node })] : []),
-			...(seat.joined ? [this.#view.text("admin.since", { time: wc.formatDate(seat.joined, { timeStyle: "medium" }) })] : []),
-		];
-		return element("li", {}, element("span", { class: "who" }, name), element("span", { class: "note" }, words.join(" · ")));
+		const again = async () => {
+			await wc.ringForAdmin(this.#id, id);
+			await this.#view.load();
+		};
+		const remove = async () => {
+			await wc.removeForAdmin(this.#id, id);
+			await this.#view.load();
+		};
+		const devices = [...seats.map((seat) => this.#seat(seat)), ...ringingOn.map((device) => this.#view.text("admin.device", { name: device }))];
+		return element(
+			"li",
+			{},
+			element("div", { class: "who" }, name, ...devices.map((words) => element("span", { class: "note" }, words))),
+			element("span", { class: "chip", "data-kind": state === "joined" ? "good" : null }, this.#view.text(`admin.state.${state}`)),
+			...(state === "joined" || state === "ringing" ? [] : [this.#button("call.ringAgain", "outlined", "bell", again, { name })]),
+			...(this.#group ? [this.#button("admin.remove", "outlined", "", remove, { name })] : []),
+		);
+	}
+
+	/** @param {LiveCall["seats"][number]} seat */
+	#seat({ clientId, node, joined }) {
+		const { wc } = /** @type {import("./base-element.js").App} */ (this.#view.app);
+		return [
+			this.#view.text("admin.device", { name: clientId }),
+			...(node ? [this.#view.text("admin.node", { name: node })] : []),
+			...(joined ? [this.#view.text("admin.since", { time: wc.formatDate(joined, { timeStyle: "medium" }) })] : []),
+		].join(" · ");
 	}
 
 	async #explain() {
@@ -260,4 +262,29 @@ class Item {
 		await wc.endCall(this.#id);
 		await this.#view.load();
 	}
+}
+
+const ringStates = new Set(["answered", "declined", "busy", "missed", "unreachable", "cancelled"]);
+
+/**
+ * Everybody who is inside, rings or belongs to a call, those inside first.
+ *
+ * @param {LiveCall} call
+ * @returns {Person[]}
+ */
+function peopleOf({ seats, ringing, participants }) {
+	/** @type {Map<string, Person>} */
+	const people = new Map();
+	/** @param {string} id @param {string} state */
+	const person = (id, state) => {
+		const known = people.get(id) ?? { id, state, seats: [], ringingOn: [] };
+		people.set(id, known);
+		return known;
+	};
+	for (const seat of seats) person(seat.user, "joined").seats.push(seat);
+	for (const { user, ringingOn } of ringing) person(user, "ringing").ringingOn.push(...(ringingOn ?? []));
+	for (const { user, state, ring } of participants ?? []) {
+		person(user, ring && ringStates.has(ring) ? ring : state === "leaved" ? "leaved" : "none");
+	}
+	return [...people.values()];
 }

@@ -45,7 +45,8 @@ export const liveStyles = [
 	.body h4 { margin: 0 0 6px; font-size: .85rem; color: var(--_muted); }
 	.body li { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 12px; padding-block: 6px; }
 	.body li + li { border-block-start: 1px solid color-mix(in srgb, var(--_border) 55%, transparent); }
-	.body li .who { flex: 1 1 10rem; font-weight: 600; overflow-wrap: anywhere; }
+	.body li .who { flex: 1 1 12rem; font-weight: 600; overflow-wrap: anywhere; }
+	.body li .who .note { display: block; font-weight: 400; font-size: .85rem; }
 	.why { padding: 12px 16px; border-radius: 10px; background: var(--_raised); }
 	.why p + ul, .why li { margin-block-start: 4px; }
 	.why li { display: list-item; list-style: disc; margin-inline-start: 1.2em; padding: 0; border: 0; }
