@@ -106,6 +106,7 @@ type Server struct {
 	log      *slog.Logger
 	hub      *hub
 	tasks    tasks
+	calls    watch // remote calls that run
 	stats    counters
 	upgrader *wsframe.Upgrader
 	outbox   outbox
@@ -130,7 +131,7 @@ type Server struct {
 	locals   int // how many of them are local
 	users    map[string]map[*Session]struct{}
 	sockets  map[*socket]struct{}
-	services []service
+	services []*service
 	closing  bool
 }
 
@@ -173,6 +174,7 @@ func New(options *Options) (*Server, error) {
 		handshakesByUser: newLimiter(o.MaxHandshakesPerUser, time.Second, 5*o.MaxHandshakesPerUser),
 		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),
 	}
+	srv.calls.tasks, srv.calls.tick = &srv.tasks, callTick
 	srv.life, srv.finish = context.WithCancel(context.Background())
 	return srv, nil
 }
@@ -275,10 +277,6 @@ func writeFault(w http.ResponseWriter, status int, code string) {
 	w.WriteHeader(status)
 	// A client that is gone does not need to know.
 	_, _ = fmt.Fprintf(w, `{"error":%q,"requestId":%q}`, code, newToken()[:16])
-}
-
-func (srv *Server) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, srv.opts.CallTimeout)
 }
 
 func (srv *Server) panicked(where string, fault any, stack []byte) {

@@ -36,7 +36,7 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	h := &held{message: m, advise: m.advice.present || s.transport != x.transport()}
 	s.transport = x.transport()
 	failed := s.resumeLocked(m, h)
-	hold := failed == "" && alone && s.connected && timeout > 0 && !s.queue.prompt(time.Now())
+	hold := failed == "" && alone && s.connected && timeout > 0 && !s.queue.prompt()
 	s.connected = true
 	if hold && !x.srv.mayHold(x, s, h) {
 		hold, h.crowded = false, true

@@ -27,6 +27,7 @@ type exchange struct {
 	handshake []byte
 	greeting  []*Prepared // messages that go with the handshake's reply
 	replies   [][]byte
+	room      [2][]byte // for replies
 	connect   *held // connect to be answered with the messages
 	parked    *held // connect to be held
 	hold      time.Duration
@@ -34,6 +35,7 @@ type exchange struct {
 	status    int    // HTTP status instead of replies, if not 0
 	code      string // and its error code
 	calls     []chan struct{}
+	runsCalls bool // the session's calls wait for this exchange to run them
 	stranger  bool // the first message had no session that it may use
 	final     bool // the client was told that there is no way back
 	hookLate  bool // a hook was given up
@@ -89,6 +91,9 @@ func (x *exchange) guard(m *Message, f func()) {
 func (x *exchange) add(r *reply) {
 	if r.to.ext != nil {
 		r.ext = x.srv.timesync(r.to, r.ext)
+	}
+	if x.replies == nil {
+		x.replies = x.room[:0]
 	}
 	x.replies = append(x.replies, r.encode())
 }

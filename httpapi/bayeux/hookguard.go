@@ -83,8 +83,8 @@ func (srv *Server) ask(ctx context.Context, g *hookGuard, s *Session, hook func(
 		return errHookBusy
 	}
 	until := time.Now().Add(srv.opts.CallTimeout)
-	own, cancel := srv.callContext(ctx)
-	defer cancel()
+	own := srv.callContext(ctx)
+	defer own.end()
 	if err := g.enter(own); err != nil {
 		return err
 	}
@@ -185,8 +185,8 @@ func (x *exchange) askForPublish(g *hookGuard, s *Session, hook func(context.Con
 	if x.srv.opts.GuardPublish {
 		return x.ask(g, s, hook, nil)
 	}
-	ctx, cancel := x.srv.callContext(x.ctx)
-	defer cancel()
+	ctx := x.srv.callContext(x.ctx)
+	defer ctx.end()
 	err := hook(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return errHookLate

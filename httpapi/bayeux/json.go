@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"unicode/utf16"
@@ -137,6 +138,12 @@ func (s *scanner) str() ([]byte, error) {
 	s.at++
 	from := s.at
 	for s.at < len(s.text) {
+		for s.at < len(s.text) && plain(s.text[s.at]) {
+			s.at++
+		}
+		if s.at == len(s.text) {
+			return nil, errJSON
+		}
 		switch c := s.text[s.at]; {
 		case c == '"':
 			s.at++
@@ -145,10 +152,8 @@ func (s *scanner) str() ([]byte, error) {
 			if err := s.escape(); err != nil {
 				return nil, err
 			}
-		case c < 0x20:
+		case c < ' ':
 			return nil, errJSON
-		case c < utf8.RuneSelf:
-			s.at++
 		default:
 			r, size := utf8.DecodeRune(s.text[s.at:])
 			if r == utf8.RuneError && size <= 1 {
@@ -159,6 +164,9 @@ func (s *scanner) str() ([]byte, error) {
 	}
 	return nil, errJSON
 }
+
+// plain reports whether a byte of a string stands for itself.
+func plain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
 
 func (s *scanner) escape() error {
 	if s.at+1 >= len(s.text) {
@@ -211,14 +219,7 @@ func hex4(b []byte) (rune, bool) {
 
 // unescape turns the checked inner text of a string into Go text.
 func unescape(b []byte) string {
-	plain := true
-	for _, c := range b {
-		if c == '\\' {
-			plain = false
-			break
-		}
-	}
-	if plain {
+	if bytes.IndexByte(b, '\\') < 0 {
 		return string(b)
 	}
 	out := make([]byte, 0, len(b))
@@ -322,7 +323,7 @@ func (s *scanner) object(visit func(member)) error {
 		if err != nil {
 			return err
 		}
-		name := unescape(raw)
+		name := fieldName(raw)
 		if !seen.add(name) {
 			return errJSON
 		}
@@ -344,6 +345,35 @@ func (s *scanner) object(visit func(member)) error {
 			return err
 		}
 	}
+}
+
+// fieldName returns the text of a key, for the usual ones without memory.
+func fieldName(raw []byte) string {
+	switch string(raw) {
+	case "id":
+		return "id"
+	case "channel":
+		return "channel"
+	case "clientId":
+		return "clientId"
+	case "data":
+		return "data"
+	case "ext":
+		return "ext"
+	case "connectionType":
+		return "connectionType"
+	case "subscription":
+		return "subscription"
+	case "advice":
+		return "advice"
+	case "timeout":
+		return "timeout"
+	case "interval":
+		return "interval"
+	case "ack":
+		return "ack"
+	}
+	return unescape(raw)
 }
 
 // keySet finds repeated keys. Most objects have few keys, for which a linear

@@ -334,7 +334,7 @@ func (l *LocalSession) next() []*Prepared {
 	defer s.mu.Unlock()
 	var list []*Prepared
 	if !s.closed && s.busy == 0 {
-		if s.queue.prompt(time.Now()) {
+		if s.queue.prompt() {
 			list = s.queue.take(s.srv.opts.MaxResponseBytes)
 		} else {
 			s.delayLocked()

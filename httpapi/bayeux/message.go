@@ -167,7 +167,12 @@ func decodeMessage(s *scanner, o *Options) (*Message, error) {
 		return nil, errJSON
 	}
 	const usual = 6 // fields of a typical message
-	m := &Message{fields: make([]member, 0, usual)}
+	whole := new(struct {
+		Message
+		room [usual]member
+	})
+	m := &whole.Message
+	m.fields = whole.room[:0]
 	if err := s.object(func(f member) { m.fields = append(m.fields, f) }); err != nil {
 		return nil, err
 	}

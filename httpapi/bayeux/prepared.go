@@ -36,7 +36,7 @@ func (p *Prepared) cost() int { return len(p.frame) + overhead }
 // remote call); channel, data, clientId and advice cannot be set by them.
 // The arguments are copied.
 func Prepare(channel string, data json.RawMessage, fields map[string]json.RawMessage) (*Prepared, error) {
-	const maxBytes, maxSegments, maxDepth = 4096, 256, 256
+	const maxBytes, maxSegments = 4096, 256
 	name, ok := canonicalChannel(channel, maxBytes, maxSegments)
 	if !ok || isMeta(name) || isWildcard(name) || name == "/service" {
 		return nil, fmt.Errorf("prepare message: %w: %q", ErrChannel, channel)
@@ -44,8 +44,8 @@ func Prepare(channel string, data json.RawMessage, fields map[string]json.RawMes
 	if data == nil {
 		data = json.RawMessage("null")
 	}
-	if err := checkJSON(data, maxDepth, len(data)+1); err != nil {
-		return nil, fmt.Errorf("prepare message: %w: data: %w", ErrData, err)
+	if err := checkData(data); err != nil {
+		return nil, fmt.Errorf("prepare message: %w", err)
 	}
 	var extra []member
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
@@ -53,12 +53,22 @@ func Prepare(channel string, data json.RawMessage, fields map[string]json.RawMes
 		case "channel", "data", "clientId", "advice":
 			return nil, fmt.Errorf("prepare message: %w: field %q is reserved", ErrData, key)
 		}
-		if err := checkJSON(fields[key], maxDepth, len(fields[key])+1); err != nil {
+		if err := checkJSON(fields[key], maxPrepared, len(fields[key])+1); err != nil {
 			return nil, fmt.Errorf("prepare message: %w: field %q: %w", ErrData, key, err)
 		}
 		extra = append(extra, member{key, fields[key]})
 	}
 	return encodeDelivery(name, data, extra), nil
+}
+
+// maxPrepared is the depth of what the application sends.
+const maxPrepared = 256
+
+func checkData(data json.RawMessage) error {
+	if err := checkJSON(data, maxPrepared, len(data)+1); err != nil {
+		return fmt.Errorf("%w: data: %w", ErrData, err)
+	}
+	return nil
 }
 
 // encodeDelivery forms a message from parts that were checked before.

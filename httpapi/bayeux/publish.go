@@ -65,8 +65,8 @@ func (x *exchange) broadcast(s *Session, m *Message) string {
 	if err != nil || data == nil {
 		return deletedText(err)
 	}
-	ctx, cancel := x.srv.callContext(x.ctx)
-	defer cancel()
+	ctx := x.srv.callContext(x.ctx)
+	defer ctx.end()
 	var except *Session
 	if x.srv.hidesOwn(m.Channel) {
 		except = s

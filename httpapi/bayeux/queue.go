@@ -122,10 +122,11 @@ func (q *queue) resending() bool {
 	return len(q.entries) > 0 && q.entries[0].batch != 0
 }
 
-// prompt reports whether something waits that must not be held back at now.
-func (q *queue) prompt(now time.Time) bool {
+// prompt reports whether something waits that must not be held back now.
+func (q *queue) prompt() bool {
 	for i := q.flying; i < len(q.entries); i++ {
-		if e := &q.entries[i]; e.lazy.IsZero() || !e.lazy.After(now) {
+		// The time is asked for lazy messages only, as it costs.
+		if e := &q.entries[i]; e.lazy.IsZero() || !e.lazy.After(time.Now()) {
 			return true
 		}
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // ServiceHandler answers one remote call by calling [Request.Reply] or
@@ -44,14 +42,13 @@ func (r *Request) Reply(result json.RawMessage) error { return r.answer(result, 
 func (r *Request) Fail(data json.RawMessage) error { return r.answer(data, false) }
 
 func (r *Request) answer(data json.RawMessage, ok bool) error {
-	fields := map[string]json.RawMessage{"successful": json.RawMessage("false")}
-	if ok {
-		fields["successful"] = json.RawMessage("true")
+	r.mu.Lock()
+	answered := r.answered
+	r.mu.Unlock()
+	if answered {
+		return ErrAnswered
 	}
-	if r.Message.ID != "" {
-		fields["id"] = json.RawMessage(`"` + r.Message.ID + `"`)
-	}
-	p, err := Prepare(r.Message.Channel, data, fields)
+	p, err := r.encode(data, ok)
 	if err != nil {
 		return fmt.Errorf("answer remote call: %w", err)
 	}
@@ -68,11 +65,36 @@ func (r *Request) answer(data json.RawMessage, ok bool) error {
 	return r.session.Deliver(p)
 }
 
+// encode forms the message with the result. The request's own data was checked
+// when it was read.
+func (r *Request) encode(data json.RawMessage, ok bool) (*Prepared, error) {
+	switch {
+	case data == nil:
+		data = json.RawMessage("null")
+	case len(data) == len(r.Data) && &data[0] == &r.Data[0]:
+	default:
+		if err := checkData(data); err != nil {
+			return nil, err
+		}
+	}
+	var room [2]member
+	extra := room[:0]
+	if id := r.Message.ID; id != "" {
+		extra = append(extra, member{"id", []byte(`"` + id + `"`)})
+	}
+	success := "false"
+	if ok {
+		success = "true"
+	}
+	return encodeDelivery(r.Message.Channel, data, append(extra, member{"successful", []byte(success)})), nil
+}
+
 // service is a handler with the segments of its pattern.
 type service struct {
 	segments []string
+	name     string // the only channel that it is for; empty if it is a pattern
 	handler  ServiceHandler
-	stuck    *atomic.Int32 // calls beyond their deadline
+	stuck    atomic.Int32 // calls beyond their deadline
 }
 
 // HandleService makes h answer the remote calls on a service channel. The
@@ -87,7 +109,11 @@ func (srv *Server) HandleService(pattern string, h ServiceHandler) error {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	srv.services = append(srv.services, service{strings.Split(name[1:], "/"), h, new(atomic.Int32)})
+	v := &service{segments: strings.Split(name[1:], "/"), handler: h}
+	if !strings.ContainsAny(name, "*{") {
+		v.name = name
+	}
+	srv.services = append(srv.services, v)
 	return nil
 }
 
@@ -115,166 +141,25 @@ func (v *service) match(segments []string) (map[string]string, bool) {
 	return params, len(segments) == len(v.segments)
 }
 
+// matches is match for a channel whose segments may not be needed.
+func (v *service) matches(channel string, segments *[]string) (map[string]string, bool) {
+	if v.name != "" {
+		return nil, v.name == channel
+	}
+	if *segments == nil {
+		*segments = strings.Split(channel[1:], "/")
+	}
+	return v.match(*segments)
+}
+
 func (srv *Server) serviceFor(channel string) (*service, map[string]string) {
-	segments := strings.Split(channel[1:], "/")
+	var segments []string
 	srv.mu.RLock()
 	defer srv.mu.RUnlock()
-	for i := range srv.services {
-		if params, ok := srv.services[i].match(segments); ok {
-			found := srv.services[i]
-			return &found, params
+	for _, v := range srv.services {
+		if params, ok := v.matches(channel, &segments); ok {
+			return v, params
 		}
 	}
 	return nil, nil
-}
-
-// callQueue runs a session's remote calls: in order of arrival, so many at
-// once, so many waiting.
-type callQueue struct {
-	mu      sync.Mutex
-	waiting []func() bool
-	running int
-	life    context.Context // made by the first call
-	cancel  context.CancelFunc
-	stopped bool
-}
-
-// stop takes no further calls. Those that a client was told are accepted still
-// run, unless the session ended because it must not act any more.
-func (q *callQueue) stop(reason Reason) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.stopped = true
-	switch reason {
-	case ReasonKicked, ReasonUnauthorized, ReasonShutdown:
-	default:
-		return
-	}
-	q.waiting = nil
-	if q.cancel != nil {
-		q.cancel()
-	}
-}
-
-// call hands a message to its handler. It returns the error text if there is
-// none or if too many calls wait.
-func (x *exchange) call(s *Session, m *Message) string {
-	v, params := x.srv.serviceFor(m.Channel)
-	if v == nil {
-		return errServiceUnknown
-	}
-	if v.busy(s) {
-		return errBusy
-	}
-	own := m.detach()
-	r := &Request{Message: own, Data: own.Data, session: s, params: params}
-	done := make(chan struct{})
-	if !x.srv.enqueueCall(s, func() bool { defer close(done); return x.srv.runCall(s, r, v) }) {
-		return "403:" + reasonLimit + ":publish_denied"
-	}
-	x.calls = append(x.calls, done)
-	return ""
-}
-
-// awaitCalls gives quick handlers the chance to have their results in the
-// response to the request, instead of waking the held connect.
-func (x *exchange) awaitCalls() {
-	if len(x.calls) == 0 {
-		return
-	}
-	const patience = 20 * time.Millisecond
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	for _, done := range x.calls {
-		select {
-		case <-done:
-		case <-timer.C:
-			return
-		}
-	}
-}
-
-func (srv *Server) enqueueCall(s *Session, run func() bool) bool {
-	q := &s.calls
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.stopped || len(q.waiting) >= srv.opts.MaxPendingCalls {
-		return false
-	}
-	if q.life == nil {
-		q.life, q.cancel = context.WithCancel(srv.life)
-	}
-	q.waiting = append(q.waiting, run)
-	if q.running < srv.opts.MaxCalls {
-		q.running++
-		srv.tasks.spawn(q.drain)
-	}
-	return true
-}
-
-// busy reports whether so many calls are stuck that no further one is tried.
-func (v *service) busy(s *Session) bool {
-	return v.stuck.Load() >= maxStuck || s.stuck.Load() >= maxStuckOfSession
-}
-
-// drain runs what waits. It ends early if a call took so long that another
-// goroutine has taken its place.
-func (q *callQueue) drain() {
-	for {
-		q.mu.Lock()
-		if len(q.waiting) == 0 {
-			q.running--
-			q.waiting = nil
-			if q.stopped && q.running == 0 {
-				q.cancel()
-			}
-			q.mu.Unlock()
-			return
-		}
-		run := q.waiting[0]
-		q.waiting[0] = nil
-		q.waiting = q.waiting[1:]
-		q.mu.Unlock()
-		if !run() {
-			return
-		}
-	}
-}
-
-// runCall runs a handler under its deadline. Whatever the handler does, the
-// client gets exactly one answer. It reports false if the handler came back so
-// late that its place was given away.
-func (srv *Server) runCall(s *Session, r *Request, v *service) (inTime bool) {
-	// Refused if the handler has answered by then.
-	fail := func() { _ = r.Fail(srv.opts.PanicData) }
-	defer fail()
-	if v.busy(s) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(s.calls.life, srv.opts.CallTimeout)
-	defer cancel()
-	var state atomic.Int32
-	stop := context.AfterFunc(ctx, func() {
-		fail()
-		s.stuck.Add(1)
-		v.stuck.Add(1)
-		if state.CompareAndSwap(callRunning, callAbandoned) {
-			srv.tasks.spawn(s.calls.drain)
-			return
-		}
-		s.stuck.Add(-1)
-		v.stuck.Add(-1)
-	})
-	defer stop()
-	defer func() {
-		if fault := recover(); fault != nil {
-			srv.panicked("service handler", fault, debug.Stack())
-		}
-		if inTime = state.CompareAndSwap(callRunning, callReturned); !inTime {
-			s.stuck.Add(-1)
-			v.stuck.Add(-1)
-		}
-	}()
-	v.handler(ctx, s, r)
-	return true
 }

@@ -237,7 +237,7 @@ func (s *Session) wakeLocked() step {
 	if s.closed || s.busy > 0 || s.queue.flying > 0 {
 		return step{}
 	}
-	if !s.queue.prompt(time.Now()) {
+	if !s.queue.prompt() {
 		s.delayLocked()
 		return step{}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"runtime"
 	"sync"
 	"time"
 
@@ -12,8 +11,9 @@ import (
 )
 
 // socket is one WebSocket. Its own goroutine reads and processes frames one by
-// one, writes the replies, and looks after the connection; a second exists only
-// while there is something else to write.
+// one, runs their remote calls, writes the replies, and looks after the
+// connection; a second exists only while there is something else to write or a
+// call takes long.
 //
 // Its lock may be held while a session's is taken, never the other way round.
 type socket struct {
@@ -82,10 +82,25 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		k.mu.Unlock()
 	}
 	// On a goroutine of its own, so that net/http frees its own and its buffers.
-	srv.tasks.spawn(func() {
-		defer k.gone()
-		srv.safely("WebSocket", k.serve)
-	})
+	srv.tasks.start(k.live)
+}
+
+// live reads frames until the connection ends, unless another goroutine has
+// taken that over.
+func (k *socket) live() {
+	moved := false
+	defer func() {
+		if !moved {
+			k.gone()
+		}
+	}()
+	k.srv.safely("WebSocket", func() { moved = k.serve() })
+}
+
+// goOn reads in place of a goroutine that is kept by a remote call.
+func (k *socket) goOn() {
+	k.processed()
+	k.live()
 }
 
 func (srv *Server) refuseUpgrade(w http.ResponseWriter, err error) {
@@ -109,8 +124,9 @@ func (srv *Server) socketsFull() bool {
 	return len(srv.sockets) >= 2*srv.opts.MaxSessions
 }
 
-// serve reads frames until the connection ends.
-func (k *socket) serve() {
+// serve reads frames until the connection ends, or until another goroutine does
+// so, of which it tells.
+func (k *socket) serve() (moved bool) {
 	for {
 		_, text, err := k.conn.ReadMessage()
 		if errors.Is(err, wsframe.ErrWake) {
@@ -118,7 +134,7 @@ func (k *socket) serve() {
 			continue
 		}
 		if err != nil {
-			return // the client was told why, if that is possible
+			return false // the client was told why, if that is possible
 		}
 		if k.leaving() {
 			// What the client still says is too late; its goodbye is not.
@@ -127,36 +143,53 @@ func (k *socket) serve() {
 		list, err := decodeBatch(text, &k.srv.opts)
 		if err != nil {
 			k.close(closePolicy, err.Error())
-			return
+			return false
 		}
 		x := &exchange{srv: k.srv, ctx: k.ctx, request: k.request, socket: k, browser: k.browser}
 		if !k.awaitRoom() {
-			return
+			return false
 		}
-		k.process(x, list)
+		if k.process(x, list) {
+			return true
+		}
 	}
 }
 
-func (k *socket) process(x *exchange, list []*Message) {
+// process does what a frame asks for, its remote calls included. It reports
+// whether another goroutine reads.
+func (k *socket) process(x *exchange, list []*Message) (moved bool) {
+	calls := borrowed{socket: k}
+	defer func() {
+		if !calls.moved {
+			k.processed()
+		}
+	}()
 	k.mu.Lock()
 	k.busy = true
 	k.mu.Unlock()
-	defer func() {
-		x.release()
-		if len(x.calls) > 0 {
-			// Many remote calls are answered at once; then one write will do.
-			runtime.Gosched()
-		}
-		k.mu.Lock()
-		k.busy = false
-		k.mu.Unlock()
-		k.flush()
-	}()
+	k.reply(x, list)
+	if x.runsCalls {
+		// Their results are written together with the replies.
+		x.session.calls.drain(&calls)
+	}
+	return calls.moved
+}
+
+func (k *socket) reply(x *exchange, list []*Message) {
+	defer x.release()
 	x.run(list)
 	k.mu.Lock()
 	k.corked = true
 	k.mu.Unlock()
 	k.answer(x)
+}
+
+// processed writes what has come of a frame.
+func (k *socket) processed() {
+	k.mu.Lock()
+	k.busy = false
+	k.mu.Unlock()
+	k.flush()
 }
 
 // awaitRoom holds back a client that does not read its replies.

@@ -3,7 +3,6 @@ package bayeux
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
@@ -173,7 +172,7 @@ func (k *socket) close(code int, reason string) {
 func (s *Session) takeFor(k *socket) []*Prepared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.socket != k || s.connectOnly || s.busy > 0 || !s.queue.prompt(time.Now()) {
+	if s.closed || s.socket != k || s.connectOnly || s.busy > 0 || !s.queue.prompt() {
 		return nil
 	}
 	return s.queue.take(s.srv.opts.MaxResponseBytes)

@@ -57,8 +57,8 @@ func (x *exchange) enlist(s *Session, m *Message, wanted []string) (added []stri
 	if srv.opts.History == nil {
 		return srv.hub.add(s, wanted, limit)
 	}
-	ctx, cancel := srv.callContext(x.ctx)
-	defer cancel()
+	ctx := srv.callContext(x.ctx)
+	defer ctx.end()
 	for _, name := range wanted {
 		var news []string
 		if news, err = x.enlistWithReplay(ctx, s, m, name); err != nil {

@@ -1,0 +1,257 @@
+package bayeux
+
+import (
+	"context"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// callTick is the pace at which running calls are looked at: one that takes
+// between one and two of them no longer keeps a WebSocket from being read.
+const callTick = 4 * time.Millisecond
+
+// callQueue runs a session's remote calls: in order of arrival, so many at
+// once, so many waiting.
+type callQueue struct {
+	mu      sync.Mutex
+	waiting []*call
+	running int
+	life    context.Context // made by the first call
+	cancel  context.CancelFunc
+	stopped bool
+}
+
+// call is one remote call.
+type call struct {
+	watched
+	srv     *Server
+	s       *Session
+	r       Request
+	message Message // what the request's points to, if the client sent it alone
+	v       *service
+	ctx     callContext
+	state   atomic.Int32
+	disarm  func() bool   // stops the clock that gives the call up; nil without one
+	done    chan struct{} // closed when it is over; nil if nobody waits
+	borrows *borrowed     // whose goroutine it runs on; nil for one of its own
+}
+
+// borrowed is the reader of a WebSocket that runs the calls of the frame that
+// it has just read, which is much cheaper than a goroutine for them. When a call
+// turns out to be slow the goroutine stays with the calls, and another one goes
+// on with reading.
+type borrowed struct {
+	socket *socket
+	moved  bool // another goroutine reads
+}
+
+// stop takes no further calls. Those that a client was told are accepted still
+// run, unless the session ended because it must not act any more.
+func (q *callQueue) stop(reason Reason) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stopped = true
+	switch reason {
+	case ReasonKicked, ReasonUnauthorized, ReasonShutdown:
+	default:
+		return
+	}
+	q.waiting = nil
+	if q.cancel != nil {
+		q.cancel()
+	}
+}
+
+// call hands a message to its handler. It returns the error text if there is
+// none or if too many calls wait.
+func (x *exchange) call(s *Session, m *Message) string {
+	v, params := x.srv.serviceFor(m.Channel)
+	if v == nil {
+		return errServiceUnknown
+	}
+	if v.busy(s) {
+		return errBusy
+	}
+	c := &call{srv: x.srv, s: s, v: v}
+	if x.size > 1 {
+		c.r.Message = m.detach()
+	} else {
+		// The reply to the message must not depend on the handler.
+		c.message = *m
+		c.r.Message = &c.message
+	}
+	c.r.Data, c.r.session, c.r.params = c.r.Message.Data, s, params
+	if x.socket == nil {
+		c.done = make(chan struct{})
+	}
+	if !x.enqueueCall(s, c) {
+		return "403:" + reasonLimit + ":publish_denied"
+	}
+	if c.done != nil {
+		x.calls = append(x.calls, c.done)
+	}
+	return ""
+}
+
+// enqueueCall puts a call into its session's queue. Who reads a WebSocket runs
+// the calls itself, after it has answered the frame.
+func (x *exchange) enqueueCall(s *Session, c *call) bool {
+	q := &s.calls
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stopped || len(q.waiting) >= x.srv.opts.MaxPendingCalls {
+		return false
+	}
+	if q.life == nil {
+		q.life, q.cancel = context.WithCancel(x.srv.life)
+	}
+	q.waiting = append(q.waiting, c)
+	switch {
+	case x.runsCalls || q.running >= x.srv.opts.MaxCalls:
+	case x.socket != nil:
+		x.runsCalls = true
+		q.running++
+	default:
+		q.running++
+		x.srv.tasks.spawn(func() { q.drain(nil) })
+	}
+	return true
+}
+
+// awaitCalls gives quick handlers the chance to have their results in the
+// response to the request, instead of waking the held connect.
+func (x *exchange) awaitCalls() {
+	if len(x.calls) == 0 {
+		return
+	}
+	const patience = 20 * time.Millisecond
+	var timer *time.Timer
+	for _, done := range x.calls {
+		select {
+		case <-done:
+			continue
+		default:
+		}
+		if timer == nil {
+			timer = time.NewTimer(patience)
+			defer timer.Stop()
+		}
+		select {
+		case <-done:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
+// busy reports whether so many calls are stuck that no further one is tried.
+func (v *service) busy(s *Session) bool {
+	return v.stuck.Load() >= maxStuck || s.stuck.Load() >= maxStuckOfSession
+}
+
+// drain runs what waits. It ends early if a call took so long that another
+// goroutine has taken its place.
+func (q *callQueue) drain(b *borrowed) {
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			q.running--
+			q.waiting = nil
+			if q.stopped && q.running == 0 {
+				q.cancel()
+			}
+			q.mu.Unlock()
+			return
+		}
+		c := q.waiting[0]
+		q.waiting[0] = nil
+		q.waiting = q.waiting[1:]
+		q.mu.Unlock()
+		if b != nil && !b.moved {
+			c.borrows = b
+		}
+		if !c.run() {
+			return
+		}
+	}
+}
+
+// topUp starts the goroutines that calls may have and that were saved while it
+// looked as if all were quick.
+func (q *callQueue) topUp(srv *Server) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for n := len(q.waiting); n > 0 && q.running < srv.opts.MaxCalls; n-- {
+		q.running++
+		srv.tasks.spawn(func() { q.drain(nil) })
+	}
+}
+
+// run runs the handler under its deadline. Whatever the handler does, the
+// client gets exactly one answer. It reports false if the handler came back so
+// late that its place was given away.
+func (c *call) run() (inTime bool) {
+	if c.done != nil {
+		defer close(c.done)
+	}
+	// Refused if the handler has answered by then.
+	defer c.fail()
+	if c.v.busy(c.s) {
+		return true
+	}
+	c.ctx.parent, c.ctx.deadline = c.s.calls.life, time.Now().Add(c.srv.opts.CallTimeout)
+	c.slow = c.takesLong
+	c.srv.calls.enter(&c.watched)
+	defer func() { inTime = c.returned(recover()) }()
+	c.v.handler(&c.ctx, c.s, &c.r)
+	return true
+}
+
+func (c *call) fail() { _ = c.r.Fail(c.srv.opts.PanicData) }
+
+// returned ends a call whose handler has come back. It reports whether that was
+// in time.
+func (c *call) returned(fault any) bool {
+	if fault != nil {
+		c.srv.panicked("service handler", fault, debug.Stack())
+	}
+	slow := c.srv.calls.leave(&c.watched)
+	inTime := c.state.CompareAndSwap(callRunning, callReturned)
+	if slow {
+		c.disarm()
+		if c.borrows != nil {
+			c.borrows.moved = true
+		}
+	}
+	c.ctx.end()
+	if !inTime {
+		c.s.stuck.Add(-1)
+		c.v.stuck.Add(-1)
+	}
+	return inTime
+}
+
+// takesLong sets the clock that gives the call up, and lets another goroutine do
+// what the one that it has borrowed is for.
+func (c *call) takesLong() {
+	c.disarm = context.AfterFunc(&c.ctx, c.abandon)
+	c.s.calls.topUp(c.srv)
+	if b := c.borrows; b != nil {
+		c.srv.tasks.start(b.socket.goOn)
+	}
+}
+
+// abandon answers for a call whose time is over.
+func (c *call) abandon() {
+	c.fail()
+	c.s.stuck.Add(1)
+	c.v.stuck.Add(1)
+	if c.state.CompareAndSwap(callRunning, callAbandoned) {
+		c.srv.tasks.spawn(func() { c.s.calls.drain(nil) })
+		return
+	}
+	c.s.stuck.Add(-1)
+	c.v.stuck.Add(-1)
+}
