@@ -80,6 +80,13 @@ var layers = []layer{
 		modules:  []string{uuid, xsync},
 		never:    server,
 	},
+	// Programs that browser tests drive are hosts.
+	{
+		packages: []string{"connector/jitsi/internal/demoportal"},
+		own:      []string{".", "httpapi/...", "store/...", "connector/jitsi/...", "internal/..."},
+		modules:  []string{uuid, xsync},
+		never:    []string{"testing/..."},
+	},
 	// Connectors may talk to their server over HTTP and receive its webhooks.
 	{
 		packages: []string{"connector/..."},
