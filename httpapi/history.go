@@ -142,6 +142,7 @@ func (a *API) markSeen(ctx context.Context, by webconferencing.Actor, upTo strin
 	if err := a.svc.MarkSeen(ctx, by); err != nil {
 		return countView{}, err
 	}
+	a.missed.happened(by.User) // the journal tells other processes
 	n, err := a.svc.MissedCalls(ctx, by)
 	return countView{n}, err
 }

@@ -13,6 +13,11 @@ import (
 // words returns what a pattern's group finds in a file.
 func words(t *testing.T, file, pattern string) []string {
 	t.Helper()
+	return someWords(t, file, pattern, 5)
+}
+
+func someWords(t *testing.T, file, pattern string, least int) []string {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, file))
 	if err != nil {
 		t.Fatal(err)
@@ -21,7 +26,7 @@ func words(t *testing.T, file, pattern string) []string {
 	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
 		found = append(found, m[1])
 	}
-	if len(found) < 5 {
+	if len(found) < least {
 		t.Errorf("%s: only %q match %s", file, found, pattern)
 	}
 	return found
@@ -39,7 +44,11 @@ func TestProtocolIsComplete(t *testing.T) {
 			t.Errorf("doc/protocol.md does not mention the %s %s", what, word)
 		}
 	}
-	for _, name := range words(t, "httpapi/commands.go", `(?:case|name ==) "([a-z_]+)"`) {
+	commands := words(t, "httpapi/commands.go", `(?:case|name ==) "([a-z_]+)"`)
+	for _, file := range []string{"httpapi/history.go", "httpapi/admin.go"} {
+		commands = append(commands, someWords(t, file, `case "([a-z_]+)"`, 1)...)
+	}
+	for _, name := range commands {
 		mentioned("command", name)
 	}
 	internal := []string{"call_data", "call_noted"} // not on user channels
