@@ -61,7 +61,7 @@ func (s *Service) housekeep(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	last := time.Now()
-	lastBeat, lastTrim := last, last
+	lastBeat, lastTrim, lastAudit := last, last, last
 	for {
 		select {
 		case <-ctx.Done():
@@ -97,6 +97,12 @@ func (s *Service) housekeep(ctx context.Context) error {
 		if now.Sub(lastTrim) >= trimPeriod {
 			lastTrim = now
 			if err := s.trim(ctx); err != nil {
+				return err
+			}
+		}
+		if s.opts.Debug && now.Sub(lastAudit) >= auditPeriod {
+			lastAudit = now
+			if err := s.auditCalls(ctx); err != nil {
 				return err
 			}
 		}

@@ -134,11 +134,12 @@ func (n *nodeTable) lost(self string, now, started time.Time, seatTTL time.Durat
 	return lost
 }
 
-// seen is a node's last sign of life; zero if it left none.
-func (n *nodeTable) seen(id string) time.Time {
+// sign is a node's last sign of life, if it left one.
+func (n *nodeTable) sign(id string) (nodeSign, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.signs[id].Seen
+	sign, ok := n.signs[id]
+	return sign, ok
 }
 
 func (n *nodeTable) markSwept(id string) {
@@ -159,13 +160,13 @@ func (n *nodeTable) adopt(ids []string) {
 // sweepLostNodes removes the seats of nodes that are dead for good.
 func (s *Service) sweepLostNodes(ctx context.Context) error {
 	for _, node := range s.nodes.lost(s.node, s.now(), s.started, s.opts.SeatTTL) {
-		seen := s.nodes.seen(node)
+		sign, _ := s.nodes.sign(node)
 		work := make(map[CallID]command)
 		for c, err := range s.store.Calls(ctx, CallQuery{Key: nodeKey(node)}) {
 			if err != nil {
 				return err
 			}
-			work[c.ID] = &nodeLostCommand{node: node, seen: seen}
+			work[c.ID] = &nodeLostCommand{node: node, seen: sign.Seen}
 		}
 		if len(work) == 0 { // only a look without finds is proof that nothing is left
 			s.nodes.markSwept(node)

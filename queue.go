@@ -153,8 +153,12 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 			return err
 		}
 		if !t.anyChange(stored) {
+			err := s.rememberKeys(ctx, t)
+			if errors.Is(err, ErrConflict) || errors.Is(err, ErrOutcomeUnknown) {
+				continue // the keys tell which commands were carried out
+			}
 			s.leases.follow(id, stored, s.node, s.now())
-			return nil
+			return err
 		}
 		err = s.commit(ctx, stored, t)
 		if errors.Is(err, ErrOutcomeUnknown) {
@@ -163,6 +167,7 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 		switch {
 		case err == nil:
 			s.leases.follow(id, t.call, s.node, s.now())
+			s.inspect(ctx, stored, t)
 			return nil
 		case errors.Is(err, ErrConflict):
 			continue
@@ -208,7 +213,7 @@ func (s *Service) decide(ctx context.Context, stored *Call, batch []*request) (*
 		r.err = err
 		if !done && err == nil {
 			r.err = t.run(r.cmd)
-			if r.err == nil && t.changed && r.once != nil {
+			if r.err == nil && r.once != nil {
 				t.values = append(t.values, r.once.change(t.now))
 			}
 		}
@@ -217,6 +222,16 @@ func (s *Service) decide(ctx context.Context, stored *Call, batch []*request) (*
 		}
 	}
 	return t, nil
+}
+
+// rememberKeys writes the keys of commands that changed nothing: sent again
+// later, when they would change something, they must not.
+func (s *Service) rememberKeys(ctx context.Context, t *transition) error {
+	if len(t.values) == 0 {
+		return nil
+	}
+	_, err := s.store.Commit(ctx, &Change{Values: t.values})
+	return err
 }
 
 func (t *transition) anyChange(stored *Call) bool {

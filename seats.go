@@ -190,6 +190,42 @@ func (l *leases) stretch(by time.Duration) {
 	}
 }
 
+// has tells whether the lease of a seat is kept here.
+func (l *leases) has(call CallID, seat SeatID) bool {
+	_, ok := l.get(call, seat)
+	return ok
+}
+
+// get returns a lease that is kept here.
+func (l *leases) get(call CallID, seat SeatID) (lease, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.byCall[call][seat]; s != nil {
+		return *s, true
+	}
+	return lease{}, false
+}
+
+// keptLease is a lease with the names of what it is for.
+type keptLease struct {
+	lease
+	call CallID
+	seat SeatID
+}
+
+// all returns the leases kept here.
+func (l *leases) all() []keptLease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []keptLease
+	for call, seats := range l.byCall {
+		for seat, s := range seats {
+			list = append(list, keptLease{*s, call, seat})
+		}
+	}
+	return list
+}
+
 // count returns how many leases are kept.
 func (l *leases) count() int {
 	l.mu.Lock()

@@ -129,6 +129,12 @@ type Options struct {
 	// one. Defaults to CallWaiting.
 	WhenBusy BusyPolicy
 
+	// Debug has the invariants of calls checked after every commit, and those
+	// of all live calls every 10 s. What is violated is logged at error level
+	// with a reference, counted in [Stats] and a problem of [Health]. It costs
+	// processor time and reads of the store. Defaults to off.
+	Debug bool
+
 	// CallLog says where the clients' log goes. Defaults to Logger.
 	CallLog *CallLogOptions
 }
@@ -154,6 +160,7 @@ type Service struct {
 
 	queues    queues
 	troubles  troubles
+	audit     audit
 	callbacks callbackGate
 
 	mu       sync.Mutex
@@ -356,6 +363,9 @@ func (s *Service) Health(ctx context.Context) Health {
 	if n := s.troubles.count(s.now()); n > 0 {
 		h.Problems = append(h.Problems, fmt.Sprintf("%d calls can't be worked on", n))
 	}
+	if n := s.audit.count(); n > 0 {
+		h.Problems = append(h.Problems, fmt.Sprintf("%d invariants were violated, see the log", n))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -395,11 +405,12 @@ func (s *Service) workerFailed(name string, err error) {
 type Stats struct {
 	Seats         int // whose leases are kept here
 	Subscriptions int
+	Violations    int // of invariants, found with [Options].Debug
 }
 
 // Stats returns this node's gauges.
 func (s *Service) Stats() Stats {
-	return Stats{Seats: s.leases.count(), Subscriptions: s.hub.count()}
+	return Stats{Seats: s.leases.count(), Subscriptions: s.hub.count(), Violations: s.audit.count()}
 }
 
 // Providers returns the service's providers.
