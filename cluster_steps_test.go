@@ -202,9 +202,10 @@ func rings(call *wc.Call, user wc.UserID) bool {
 // atOnce lets several devices do something with the same call, or the same
 // group, at the same time.
 func (c *cluster) atOnce() {
-	call := pick(c.src, "call", clusterCalls)
+	about := pick(c.src, "call", clusterCalls)
 	var wg sync.WaitGroup
 	for _, i := range []int{0, 2, 4} { // one device each of three users
+		call := about
 		d := c.devices[i+c.src.intN("which", 2)]
 		what := c.src.intN("command", 16)
 		if call.Owner.ID == "product_team" {
