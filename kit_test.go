@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -79,6 +80,7 @@ func provider() wc.Provider {
 // node is one running Service in a synctest bubble.
 type node struct {
 	*wc.Service
+	t      *testing.T
 	cancel context.CancelFunc
 	done   chan struct{}
 }
@@ -88,12 +90,16 @@ func startNode(t *testing.T, store wc.Store, dir wc.Directory, opts wc.Options) 
 	if opts.Providers == nil {
 		opts.Providers = []wc.Provider{provider()}
 	}
+	opts.Debug = true // every test world checks the invariants
+	if opts.Logger == nil {
+		opts.Logger = slog.New(faultLog{t})
+	}
 	s, err := wc.New(store, dir, &opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &node{Service: s, cancel: cancel, done: make(chan struct{})}
+	n := &node{Service: s, t: t, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(n.done)
 		if err := s.Run(ctx); err != nil {
@@ -107,6 +113,22 @@ func startNode(t *testing.T, store wc.Store, dir wc.Directory, opts wc.Options) 
 func (n *node) stop() {
 	n.cancel()
 	<-n.done
+	if v := n.Stats().Violations; v > 0 {
+		n.t.Errorf("%d invariants were violated", v)
+	}
+}
+
+// faultLog shows violated invariants and drops the rest of the log.
+type faultLog struct{ t *testing.T }
+
+func (faultLog) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelError }
+func (f faultLog) WithAttrs([]slog.Attr) slog.Handler         { return f }
+func (f faultLog) WithGroup(string) slog.Handler              { return f }
+func (f faultLog) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "invariant violated" {
+		r.Attrs(func(a slog.Attr) bool { f.t.Log(a); return true })
+	}
+	return nil
 }
 
 // one runs f in a bubble with a single node over a fresh store.
