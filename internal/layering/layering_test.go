@@ -63,7 +63,18 @@ var layers = []layer{
 	},
 	// Suites of tests that hosts run against their own adapters.
 	{
-		packages: []string{"store/storetest", "pubsub/pubsubtest", "connector/connectortest"},
+		packages: []string{"connector/connectortest"},
+		own:      []string{".", "store/memstore", "store/internal/...", "internal/..."},
+		modules:  []string{uuid, xsync},
+		never:    []string{"net/http", "database/sql"},
+	},
+	// Reading of settings, for hosts and connectors.
+	{
+		packages: []string{"config"},
+		never:    append([]string{"net"}, server...),
+	},
+	{
+		packages: []string{"store/storetest", "pubsub/pubsubtest"},
 		own:      []string{".", "store/internal/...", "store/faultstore", "internal/..."},
 		modules:  []string{uuid, xsync, rapid},
 		never:    []string{"net/http", "database/sql"},
@@ -90,7 +101,7 @@ var layers = []layer{
 	// Connectors may talk to their server over HTTP and receive its webhooks.
 	{
 		packages: []string{"connector/..."},
-		own:      []string{".", "connector/...", "internal/..."},
+		own:      []string{".", "config", "connector/...", "internal/..."},
 		modules:  []string{uuid, xsync},
 		never:    []string{"database/sql", "testing/..."},
 	},
@@ -111,7 +122,7 @@ var layers = []layer{
 	},
 	{
 		packages: []string{"examples/..."},
-		own:      []string{".", "httpapi/...", "store/...", "pubsub/...", "connector/...", "examples/...", "internal/..."},
+		own:      []string{".", "httpapi/...", "store/...", "pubsub/...", "connector/...", "config", "examples/...", "internal/..."},
 		modules:  []string{uuid, xsync, bbolt, xsys, tint},
 		never:    []string{"testing/..."},
 	},
