@@ -3,10 +3,8 @@ package webconferencing
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,6 +18,7 @@ const (
 	historyOthers = 20 // of the other parties are named
 	historyPage   = 200
 	maxMissed     = 99 // more unseen calls are not counted
+	maxNames      = 500
 )
 
 // Outcome is what a call came to for one person.
@@ -57,6 +56,8 @@ type HistoryEntry struct {
 	// there were.
 	Others      []UserID `json:"others,omitempty"`
 	OthersTotal int      `json:"othersTotal,omitempty"`
+	// Unseen tells that the call was missed and not seen since.
+	Unseen bool `json:"-"`
 }
 
 // remember writes a participant's entry for the run that ends, if he had a
@@ -184,15 +185,44 @@ type HistoryQuery struct {
 	Outcome Outcome
 	// With selects calls with this user. Defaults to all.
 	With UserID
-	// Text selects calls whose title has this in it, in any case. Defaults to
-	// all.
+	// Text selects calls whose title, or the name or id of one of whose other
+	// parties, has this in it, in any case; up to 255 characters. Names are
+	// those of today. Defaults to all.
 	Text string
 }
 
 func (q *HistoryQuery) selects(e *HistoryEntry) bool {
 	return (q.Outcome == "" || e.Outcome == q.Outcome) &&
-		(q.With == "" || slices.Contains(e.Others, q.With)) &&
-		(q.Text == "" || strings.Contains(strings.ToLower(e.Title), strings.ToLower(q.Text)))
+		(q.With == "" || slices.Contains(e.Others, q.With))
+}
+
+// nameSearch looks for a text in titles and names.
+type nameSearch struct {
+	text  string
+	names map[UserID]string // found so far
+}
+
+// finds tells whether an entry has the text. The directory is asked for the
+// first maxNames people of a search; others are found by their ids.
+func (n *nameSearch) finds(ctx context.Context, s *Service, e *HistoryEntry) bool {
+	has := func(text string) bool { return strings.Contains(strings.ToLower(text), n.text) }
+	if n.text == "" || has(e.Title) || slices.ContainsFunc(e.Others, func(id UserID) bool { return has(string(id)) || has(n.names[id]) }) {
+		return true
+	}
+	var unknown []UserID
+	for _, id := range e.Others {
+		if _, known := n.names[id]; !known && len(n.names)+len(unknown) < maxNames {
+			unknown = append(unknown, id)
+		}
+	}
+	found := s.Users(ctx, unknown)
+	for _, id := range unknown {
+		n.names[id] = ""
+		if u := found[id]; u != nil {
+			n.names[id] = u.Title()
+		}
+	}
+	return slices.ContainsFunc(unknown, func(id UserID) bool { return has(n.names[id]) })
 }
 
 // History returns the acting user's past calls, newest first.
@@ -207,6 +237,14 @@ func (s *Service) History(ctx context.Context, by Actor, q HistoryQuery) ([]Hist
 	case q.Limit < 0 || q.Limit > historyPage:
 		return nil, s.wrap(ctx, by, op, invalid("limit", "is not between 1 and %d", historyPage))
 	}
+	if err := checkText("text", q.Text, 0, maxSearch); err != nil {
+		return nil, s.wrap(ctx, by, op, err)
+	}
+	seen, _, err := s.seenUntil(ctx, by.User)
+	if err != nil {
+		return nil, s.wrap(ctx, by, op, err)
+	}
+	search := nameSearch{text: strings.ToLower(q.Text), names: make(map[UserID]string)}
 	prefix := historyPrefix + string(by.User) + "/"
 	after := ""
 	if q.After != "" {
@@ -221,9 +259,10 @@ func (s *Service) History(ctx context.Context, by Actor, q HistoryQuery) ([]Hist
 		if err != nil {
 			return nil, s.wrap(ctx, by, op, err)
 		}
-		if !q.selects(e) {
+		if !q.selects(e) || !search.finds(ctx, s, e) {
 			continue
 		}
+		e.Unseen = e.missedAfter(seen)
 		list = append(list, *e)
 		if len(list) == q.Limit {
 			break
@@ -239,102 +278,4 @@ func historyEntry(v *Value, prefix string) (*HistoryEntry, error) {
 	}
 	e.Cursor = strings.TrimPrefix(v.Key, prefix)
 	return &e, nil
-}
-
-func seenKey(user UserID) string { return "seen/" + string(user) }
-
-// MissedCalls counts the calls that the acting user missed and has not seen
-// in the history, up to 99.
-func (s *Service) MissedCalls(ctx context.Context, by Actor) (int, error) {
-	const op = "count missed calls"
-	if err := validActor(by, false); err != nil {
-		return 0, s.wrap(ctx, by, op, err)
-	}
-	var seen int64
-	v, err := s.store.Value(ctx, seenKey(by.User))
-	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
-		return 0, s.wrap(ctx, by, op, err)
-	default:
-		if seen, err = strconv.ParseInt(string(v.Data), 10, 64); err != nil {
-			return 0, s.wrap(ctx, by, op, fmt.Errorf("decode seen: %w", err))
-		}
-	}
-	prefix := historyPrefix + string(by.User) + "/"
-	n := 0
-	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: prefix}) {
-		if err != nil {
-			return 0, s.wrap(ctx, by, op, err)
-		}
-		e, err := historyEntry(v, prefix)
-		if err != nil {
-			return 0, s.wrap(ctx, by, op, err)
-		}
-		if n == maxMissed || e.Started.Add(s.opts.MaxCallAge).UnixMilli() <= seen {
-			break // no run that began before can have ended after
-		}
-		if e.Outcome == OutcomeMissed && e.Ended.UnixMilli() > seen {
-			n++
-		}
-	}
-	return n, nil
-}
-
-// MarkSeen says that the acting user has seen the history up to now.
-func (s *Service) MarkSeen(ctx context.Context, by Actor) error {
-	const op = "mark history as seen"
-	if err := validActor(by, false); err != nil {
-		return s.wrap(ctx, by, op, err)
-	}
-	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{{
-		Key: seenKey(by.User), Expect: AnyRevision, Data: strconv.AppendInt(nil, s.now().UnixMilli(), 10),
-	}}})
-	return s.wrap(ctx, by, op, err)
-}
-
-// EraseUser removes a person's history and takes the person out of the
-// histories of others, for administrators. Calls that exist are not touched.
-func (s *Service) EraseUser(ctx context.Context, by Actor, user UserID) error {
-	const op = "erase user"
-	if !by.Admin {
-		return s.wrap(ctx, by, op, denied("only administrators may do this"))
-	}
-	if err := checkUserID("user", user); err != nil {
-		return s.wrap(ctx, by, op, err)
-	}
-	own := historyPrefix + string(user) + "/"
-	for v, err := range s.store.Values(ctx, ValueQuery{Prefix: historyPrefix}) {
-		if err != nil {
-			return s.wrap(ctx, by, op, err)
-		}
-		if err := s.eraseEntry(ctx, v, own, user); err != nil {
-			return s.wrap(ctx, by, op, err)
-		}
-	}
-	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{{Key: seenKey(user), Expect: AnyRevision}}})
-	return s.wrap(ctx, by, op, err)
-}
-
-func (s *Service) eraseEntry(ctx context.Context, v *Value, own string, user UserID) error {
-	change := ValueChange{Key: v.Key, Expect: AnyRevision, Expires: v.Expires}
-	if !strings.HasPrefix(v.Key, own) {
-		e, err := historyEntry(v, "")
-		if err != nil {
-			return err
-		}
-		i := slices.Index(e.Others, user)
-		if i < 0 {
-			return nil
-		}
-		e.Others = slices.Delete(e.Others, i, i+1)
-		if e.Owner == (Ref{Type: OwnerUser, ID: string(user)}) {
-			e.Owner.ID = ""
-		}
-		if change.Data, err = json.Marshal(e); err != nil {
-			return err
-		}
-	}
-	_, err := s.store.Commit(ctx, &Change{Values: []ValueChange{change}})
-	return err
 }

@@ -27,17 +27,24 @@ func (cmd *removeCommand) apply(t *transition) error {
 	}
 	t.manages(cmd.access)
 	t.cause = CauseRemoved
+	takeOut(t, cmd.user)
+	return nil
+}
+
+// takeOut ends the part that a participant has in the call.
+func takeOut(t *transition, user UserID) {
+	c := t.call
 	told, wasRinging := t.parties(), c.ringing()
-	if p := c.Participant(cmd.user); c.State == StateStarted {
+	if p := c.Participant(user); c.State == StateStarted {
 		t.dropOut(p)
 	}
-	c.Participants = slices.DeleteFunc(c.Participants, func(p Participant) bool { return p.ID == cmd.user })
-	c.Admitted = slices.DeleteFunc(c.Admitted, func(id UserID) bool { return id == cmd.user })
-	t.tell(Event{Type: EventUpdated, Part: cmd.user}, told)
+	c.Participants = slices.DeleteFunc(c.Participants, func(p Participant) bool { return p.ID == user })
+	c.Admitted = slices.DeleteFunc(c.Admitted, func(id UserID) bool { return id == user })
+	t.tell(Event{Type: EventUpdated, Part: user}, told)
 	first := len(t.events)
-	t.unseat(func(s Seat) bool { return s.User == cmd.user })
+	t.unseat(func(s Seat) bool { return s.User == user })
 	for i := first; i < len(t.events); i++ {
-		t.events[i].Topics = append(t.events[i].Topics, UserTopic(cmd.user))
+		t.events[i].Topics = append(t.events[i].Topics, UserTopic(user))
 	}
 	if c.State == StateStarted {
 		t.quietRing()
@@ -45,7 +52,6 @@ func (cmd *removeCommand) apply(t *transition) error {
 			t.settle()
 		}
 	}
-	return nil
 }
 
 // updateCommand replaces parts of a call's description.

@@ -3,6 +3,7 @@ package webconferencing
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -189,9 +190,14 @@ func (s *Service) CheckInvite(ctx context.Context, by Actor, id CallID, inviteID
 	if err != nil {
 		return false, s.wrap(ctx, by, op, err)
 	}
-	cmd := &admitCommand{by: by, inviteID: inviteID, groups: s.invitedGroups(ctx, call.Invites, by.User)}
-	if _, err := s.submit(ctx, id, cmd); err != nil {
+	once, err := newOnce(by, op, id, inviteID)
+	if err != nil {
 		return false, s.wrap(ctx, by, op, err)
 	}
-	return cmd.allowed, nil
+	cmd := &admitCommand{by: by, inviteID: inviteID, groups: s.invitedGroups(ctx, call.Invites, by.User)}
+	c, err := s.submitOnce(ctx, id, cmd, once)
+	if err != nil {
+		return false, s.wrap(ctx, by, op, err)
+	}
+	return cmd.allowed || once != nil && c != nil && slices.Contains(c.Admitted, by.User), nil
 }
