@@ -20,6 +20,9 @@ import { toCallError } from "./rest.js";
  *   replaces: string,
  *   launched: boolean,
  *   rung: boolean,
+ *   takesOver: boolean,
+ *   rings: Map<string, number>,
+ *   window: import("./call-window.js").CallWindow | null,
  * }} Current
  */
 
@@ -50,6 +53,13 @@ export function newCurrent(members) {
 		replaces: "",
 		launched: false,
 		rung: false,
+		takesOver: false,
+		rings: new Map(),
+		window: null,
+		providerType: "",
+		ringing: 0,
+		unanswered: [],
+		problems: [],
 		...members,
 	};
 }
@@ -66,10 +76,12 @@ export function titleOf(call, me) {
 	return other?.title || other?.id || call.title || "";
 }
 
+const unanswered = new Set(["declined", "busy", "missed", "unreachable", "cancelled"]);
+
 /**
- * Learns names and pictures from a call.
+ * Learns names, pictures and rings from a call.
  *
- * @param {CurrentCall} current
+ * @param {Current} current
  * @param {Call} call
  */
 export function nameParticipants(current, call) {
@@ -77,6 +89,33 @@ export function nameParticipants(current, call) {
 		current.names.set(id, title || id);
 		current.pictures.set(id, avatarLink ?? "");
 	}
+	for (const { id, ring, ringingOn } of call.participants) noteRing(current, id, ring === "ringing" ? (ringingOn?.length ?? 0) : 0);
+	current.unanswered = call.participants.filter((p) => p.state !== "joined" && unanswered.has(p.ring ?? "")).map((p) => p.id);
+}
+
+/**
+ * Notes on how many devices of somebody a call rings.
+ *
+ * @param {Current} current
+ * @param {string} userId
+ * @param {number} count
+ */
+export function noteRing(current, userId, count) {
+	if (count > 0) current.rings.set(userId, count);
+	else current.rings.delete(userId);
+	current.ringing = [...current.rings.values()].reduce((sum, n) => sum + n, 0);
+}
+
+/**
+ * Gives this device its seat in the call.
+ *
+ * @param {import("./types.js").WebConferencing} wc
+ * @param {Current} current
+ * @returns {Promise<Call | null>} null if the call was answered elsewhere
+ */
+export function takeSeat(wc, { callId, rung, takesOver }) {
+	if (takesOver) return wc.takeOver(callId);
+	return rung ? answer(wc, callId) : wc.updateUserCall(callId, "joined");
 }
 
 /**
@@ -86,7 +125,7 @@ export function nameParticipants(current, call) {
  * @param {string} callId
  * @returns {Promise<Call | null>} null if the call was answered elsewhere
  */
-export async function answer(wc, callId) {
+async function answer(wc, callId) {
 	try {
 		return await wc.acceptCall(callId);
 	} catch (error) {

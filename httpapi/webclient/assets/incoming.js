@@ -16,12 +16,13 @@ const tooOld = 5 * 60_000;
 const slack = 3000;
 const defaultRing = 60_000;
 const maxCards = 20;
+const maxIgnored = 100;
 
 /**
  * @typedef {object} Ring
  * @property {IncomingCall} card
  * @property {boolean} shown
- * @property {boolean} silent the user does not want to be disturbed
+ * @property {number} epoch of the run that rings
  * @property {ReturnType<typeof setTimeout>} [timer]
  */
 
@@ -29,6 +30,8 @@ const maxCards = 20;
 export class IncomingCalls {
 	/** @type {Map<string, Ring>} */
 	#rings = new Map();
+	/** @type {Set<string>} runs of calls that the user does not want to see here */
+	#ignored = new Set();
 	#wc;
 	#changed;
 	#sound;
@@ -45,7 +48,7 @@ export class IncomingCalls {
 
 	/** @returns {IncomingCall[]} */
 	get list() {
-		return [...this.#rings.values()].filter((r) => r.shown).map((r) => ({ ...r.card, sounding: this.#sound.mine && !r.silent }));
+		return [...this.#rings.values()].filter((r) => r.shown).map((r) => ({ ...r.card, sounding: this.#sound.mine && !r.card.silent }));
 	}
 
 	/** @param {string} callId */
@@ -60,6 +63,7 @@ export class IncomingCalls {
 	 */
 	async offer(event) {
 		const { callId } = event;
+		if (this.#isForeign(event.providerType)) return;
 		const began = Date.parse(event.time ?? "") || Date.now();
 		if (Date.now() - began > tooOld) return;
 		this.remove(callId);
@@ -72,19 +76,46 @@ export class IncomingCalls {
 	}
 
 	/**
-	 * Reads all calls again: when the page starts, and after events may have
+	 * Looks at all calls again: when the page starts, and after events may have
 	 * been missed.
+	 *
+	 * @param {Call[]} calls all that run for the user
 	 */
-	async readAll() {
+	recheck(calls) {
 		for (const [callId, ring] of [...this.#rings]) this.#checkLater(callId, ring, -slack);
 		const me = this.#wc.getUser().id;
-		const calls = await this.#wc.getOpenCalls().catch(() => []);
 		for (const call of calls) {
 			if (this.#rings.has(call.id) || !ringsFor(me, call)) continue;
+			if (this.#isForeign(call.providerType) || this.#ignored.has(runOf(call.id, call.epoch))) continue;
 			const ring = this.#expect(call.id);
 			if (!ring) return;
 			this.#show(ring, { eventType: "call_state", callId: call.id }, call, Date.now());
 		}
+	}
+
+	/**
+	 * Hides a call that rings, on this page only.
+	 *
+	 * @param {string} callId
+	 */
+	ignore(callId) {
+		const ring = this.#rings.get(callId);
+		if (!ring) return;
+		this.#ignored.add(runOf(callId, ring.epoch));
+		for (const oldest of this.#ignored) {
+			if (this.#ignored.size <= maxIgnored) break;
+			this.#ignored.delete(oldest);
+		}
+		this.remove(callId);
+	}
+
+	/**
+	 * Whether the connector shows its incoming calls by itself.
+	 *
+	 * @param {string | undefined} type
+	 */
+	#isForeign(type) {
+		return Boolean(type && this.#wc.findProvider(type)?.ownsCalls);
 	}
 
 	/** @param {string} callId */
@@ -92,9 +123,9 @@ export class IncomingCalls {
 		if (this.#rings.size >= maxCards) return null;
 		/** @type {Ring} */
 		const ring = {
-			card: { callId, callerId: "", callerName: "", avatarLink: null, groupTitle: "", sounding: false },
+			card: { callId, callerId: "", callerName: "", avatarLink: null, groupTitle: "", providerType: "", sounding: false, silent: false, waiting: false },
 			shown: false,
-			silent: false,
+			epoch: 0,
 		};
 		this.#rings.set(callId, ring);
 		return ring;
@@ -109,7 +140,9 @@ export class IncomingCalls {
 	#show(ring, event, call, began) {
 		describe(ring.card, event, call);
 		ring.shown = true;
-		ring.silent = event.silent === true;
+		ring.epoch = call?.epoch ?? event.epoch ?? 0;
+		ring.card.silent = event.silent === true;
+		ring.card.waiting = event.waiting === true;
 		this.#wc.confirmRing(ring.card.callId).catch(() => undefined); // a courtesy only
 		const until = Date.parse(call?.ringUntil ?? "");
 		this.#checkLater(ring.card.callId, ring, Number.isFinite(until) ? until - began : defaultRing);
@@ -132,7 +165,7 @@ export class IncomingCalls {
 	}
 
 	#update() {
-		if ([...this.#rings.values()].some((r) => r.shown && !r.silent)) this.#sound.begin();
+		if ([...this.#rings.values()].some((r) => r.shown && !r.card.silent)) this.#sound.begin();
 		else this.#sound.end();
 		this.#changed();
 	}
@@ -172,6 +205,14 @@ export class IncomingCalls {
 }
 
 /**
+ * @param {string} callId
+ * @param {number} [epoch]
+ */
+function runOf(callId, epoch = 0) {
+	return `${epoch} ${callId}`;
+}
+
+/**
  * Whether a call rings for a user now.
  *
  * @param {string} userId
@@ -196,6 +237,7 @@ function describe(card, event, call) {
 	card.callerId = person?.id ?? starter;
 	card.callerName = person?.title || card.callerId;
 	card.avatarLink = person?.avatarLink ?? null;
+	card.providerType = call?.providerType ?? event.providerType ?? "";
 	if (call) card.groupTitle = call.owner.group ? call.owner.title || call.owner.id : "";
 	else if (event.owner && event.owner.type !== "user") card.groupTitle = event.title || event.owner.id;
 }

@@ -11,6 +11,7 @@
  */
 import { createCalls } from "./calls.js";
 import { connectElements } from "./elements.js";
+import { createLinkProvider } from "./link-provider.js";
 import { createWebConferencing } from "./webconferencing.js";
 
 export { createCalls, connectElements, createWebConferencing };
@@ -35,6 +36,7 @@ export async function start({ connectors, ...options }) {
 	for (const name of ["wc-notices", "wc-incoming-call", "wc-call-view"]) {
 		if (!document.querySelector(name)) document.body.append(document.createElement(name));
 	}
+	addLinks(wc, connectors);
 	await Promise.all(modulesOf(wc, connectors).map((url) => addConnector(wc, url)));
 	calls.open();
 	return {
@@ -58,6 +60,19 @@ function modulesOf(wc, connectors) {
 	const configs = wc.getContext().providersConfig ?? [];
 	const paths = connectors ?? configs.filter((c) => c.active).map((c) => c.module);
 	return paths.filter((path) => path !== undefined && path !== null).map((path) => new URL(path, wc.getAssetsUrl()).href);
+}
+
+/**
+ * Adds the providers that have no module: their calls are links.
+ *
+ * @param {import("./types.js").WebConferencing} wc
+ * @param {string[]} [connectors] given, the page brings its own
+ */
+function addLinks(wc, connectors) {
+	if (connectors) return;
+	for (const config of wc.getContext().providersConfig ?? []) {
+		if (config.active && !config.module && !wc.findProvider(config.type)) wc.addProvider(createLinkProvider(config));
+	}
 }
 
 /**

@@ -95,7 +95,7 @@ export class Link extends Page {
 			fields: () => this.identity(),
 		});
 		bayeux.addEventListener("state", () => this.#connectionChanged(bayeux));
-		bayeux.addEventListener("woken", () => this.events.dispatchEvent(new Event("woken")));
+		for (const type of ["woken", "alive"]) bayeux.addEventListener(type, () => this.events.dispatchEvent(new Event(type)));
 		this.#bayeux = bayeux;
 		this.#spool.takeOver(takeEntries(this.#user.id));
 		bayeux.open();

@@ -30,6 +30,8 @@ export class LogSpool {
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#timer;
 	#busy = false;
+	/** The page has gone: nothing is sent until it comes back. */
+	#paused = false;
 	#dropped = 0;
 	#tokens = burst;
 	#filled = Date.now();
@@ -69,7 +71,7 @@ export class LogSpool {
 	flush() {
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
-		if (this.#busy) return;
+		if (this.#busy || this.#paused) return;
 		const entries = this.#take();
 		if (entries.length === 0) return;
 		const sending = this.#delivery.send(entries);
@@ -89,6 +91,7 @@ export class LogSpool {
 	 * @returns {Entry[]}
 	 */
 	farewell() {
+		this.#paused = true;
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
 		const entries = this.#take();
@@ -121,8 +124,13 @@ export class LogSpool {
 		}
 	}
 
-	/** @param {Entry[]} entries from an earlier page */
+	/**
+	 * The page begins, or comes back.
+	 *
+	 * @param {Entry[]} entries from an earlier page
+	 */
 	takeOver(entries) {
+		this.#paused = false;
 		this.#restore(entries);
 		if (this.#waiting.length > 0) this.#later();
 	}
@@ -153,7 +161,7 @@ export class LogSpool {
 	}
 
 	#later() {
-		this.#timer ??= setTimeout(() => this.flush(), flushEvery);
+		if (!this.#paused) this.#timer ??= setTimeout(() => this.flush(), flushEvery);
 	}
 
 	#allowed() {

@@ -11,6 +11,32 @@
 import { toCallError } from "./rest.js";
 
 /**
+ * The provider of a type, or the first that fits, if there is one.
+ *
+ * @param {WebConferencing} wc
+ * @param {string | undefined} type
+ * @param {boolean} group
+ * @returns {Provider | undefined}
+ */
+export function fittingProvider(wc, type, group) {
+	const fitting = wc.getProviders().filter((p) => isAble(wc, p, group) && (!type || p.getSupportedTypes().includes(type)));
+	return fitting[0];
+}
+
+/**
+ * Whether a provider can hold calls of a kind.
+ *
+ * @param {WebConferencing} wc
+ * @param {Provider} provider
+ * @param {boolean} group
+ */
+export function isAble(wc, provider, group) {
+	const config = wc.getContext().providersConfig?.find((c) => c.type === provider.getType());
+	if (!group) return config?.oneToOne !== false;
+	return provider.supportsGroups?.() !== false && config?.groups !== false;
+}
+
+/**
  * The provider of a type, or the first that fits.
  *
  * @param {WebConferencing} wc
@@ -19,8 +45,7 @@ import { toCallError } from "./rest.js";
  * @returns {Provider}
  */
 export function chooseProvider(wc, type, group) {
-	const fitting = wc.getProviders().filter((p) => !group || p.supportsGroups?.() !== false);
-	const provider = type ? fitting.find((p) => p.getSupportedTypes().includes(type)) : fitting[0];
+	const provider = fittingProvider(wc, type, group);
 	if (!provider) throw new Error(wc.message("webconferencing.notConfigured"));
 	return provider;
 }
@@ -51,7 +76,10 @@ export async function findCall(wc, callId) {
  */
 export async function launchCall(wc, callId, { old, details, provider }) {
 	try {
-		if (old && details.group) return { call: await wc.updateCall(callId, "started"), own: true };
+		if (old && details.group) {
+			if (old.providerType !== provider.getType()) await wc.updateCall(callId, { provider: provider.getType() });
+			return { call: await wc.updateCall(callId, "started"), own: true };
+		}
 		const me = wc.getUser().id;
 		const call = await wc.addCall(callId, {
 			owner: details.group ? details.id : me,

@@ -342,6 +342,8 @@ export interface LiveCall {
 	/** The first of the devices inside. */
 	seats: { user: string; clientId: string; node?: string; joined?: string; [more: string]: any }[];
 	ringing: { user: string; ringingOn: string[] }[];
+	/** The first of the participants. */
+	participants?: { user: string; state?: string | null; ring?: RingState | null }[];
 }
 
 export interface LiveCalls {
@@ -573,9 +575,51 @@ export interface IncomingCall {
 	avatarLink: string | null;
 	/** Name of the group, "" in a call between two. */
 	groupTitle: string;
+	providerType: string;
 	/** Whether this tab is the one that sounds. */
 	sounding: boolean;
+	/** The user does not want to be disturbed: shown without a sound. */
+	silent: boolean;
+	/** The user is in another call. */
+	waiting: boolean;
 }
+
+/** A call that the user is in on another device or in another tab. */
+export interface CallElsewhere {
+	callId: string;
+	title: string;
+	group: boolean;
+	providerType: string;
+	/** When it began, in ms of the Unix epoch. */
+	since: number;
+	clientId: string;
+}
+
+/** A call that rang here and was taken on another device or in another tab. */
+export interface AnsweredElsewhere {
+	callId: string;
+	title: string;
+	clientId: string;
+	at: number;
+}
+
+/** What keeps a call, or its ring, from working. */
+export type Problem =
+	| "offline"
+	/** The machine slept; it is not known yet whether the connection outlived it. */
+	| "waking"
+	/** The server does not let this user in any more. */
+	| "refused"
+	| "media_denied"
+	| "media_missing"
+	| "media_busy"
+	| "media_insecure"
+	/** The browser wants a click before the others are heard. */
+	| "autoplay_blocked"
+	/** The browser did not open the call's window. */
+	| "popup_blocked"
+	/** The browser wants a click before a ring is heard. */
+	| "ring_blocked";
 
 /** The call that this page is in, rings out for, or has just ended. */
 export interface CurrentCall {
@@ -584,6 +628,13 @@ export interface CurrentCall {
 	group: boolean;
 	/** The other person or the group. */
 	title: string;
+	providerType: string;
+	/** On how many devices of others it rings. */
+	ringing: number;
+	/** Ids of participants who did not answer and can be rung again. */
+	unanswered: string[];
+	/** What is wrong now. */
+	problems: Problem[];
 	/** What to tell the user now. */
 	status: string;
 	reason: string;
@@ -600,10 +651,27 @@ export interface CurrentCall {
 export interface Calls extends EventTarget {
 	readonly current: CurrentCall | null;
 	readonly incoming: IncomingCall[];
+	/** Calls that go on without this page. */
+	readonly elsewhere: CallElsewhere[];
+	/** Set for some seconds when another device took a call that rang here. */
+	readonly answeredElsewhere: AnsweredElsewhere | null;
+	/** How many missed calls were not seen yet. */
+	readonly missed: number;
+	readonly problems: Problem[];
 	start(target: CallTarget): Promise<void>;
 	join(callId: string): Promise<void>;
 	accept(callId: string): Promise<void>;
-	decline(callId: string): Promise<void>;
+	decline(callId: string, reason?: "declined" | "busy"): Promise<void>;
+	/** Hides a call that rings, on this page only. */
+	ignore(callId: string): void;
+	/** Continues a call here; the user's other devices are out of it. */
+	takeOver(callId: string): Promise<void>;
+	/** Rings somebody once more who did not answer. */
+	ringAgain(userId: string): Promise<void>;
+	/** Notes that missed calls were seen, all or those up to an entry's cursor. */
+	readMissed(upTo?: string): Promise<void>;
+	/** Tells of a problem that only an element can see. */
+	report(problem: Problem, present: boolean): void;
 	hangUp(): Promise<void>;
 	setMuted(muted: boolean): void;
 	setCameraOff(off: boolean): void;

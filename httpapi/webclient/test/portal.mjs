@@ -37,12 +37,14 @@ globalThis.WebSocket = class extends WebSocket {
 /** The portal's process; it can be killed and started again. */
 export class Portal {
 	#folder = mkdtempSync(join(tmpdir(), "webclient-test-"));
+	#binary = process.env.PORTAL_BIN ?? join(this.#folder, "portal");
 	#process;
 	#port = 0;
 	#people = [];
 
+	/** PORTAL_BIN names one that was built already. */
 	async build() {
-		execFileSync("go", ["build", "-o", join(this.#folder, "portal"), "./examples/portal"], { cwd: root, stdio: "inherit" });
+		if (!process.env.PORTAL_BIN) execFileSync("go", ["build", "-o", this.#binary, "./examples/portal"], { cwd: root, stdio: "inherit" });
 		const free = createServer().listen(0, "127.0.0.1");
 		await once(free, "listening");
 		this.#port = free.address().port;
@@ -53,7 +55,7 @@ export class Portal {
 	}
 
 	async start() {
-		this.#process = spawn(join(this.#folder, "portal"), ["-addr", `127.0.0.1:${this.#port}`, "-data", join(this.#folder, "data"), "-log-level", "error"], { stdio: ["ignore", "ignore", "inherit"] });
+		this.#process = spawn(this.#binary, ["-addr", `127.0.0.1:${this.#port}`, "-data", join(this.#folder, "data"), "-log-level", "error"], { stdio: ["ignore", "ignore", "inherit"] });
 		for (;;) {
 			try {
 				await plainFetch(`http://127.0.0.1:${this.#port}/login`);
