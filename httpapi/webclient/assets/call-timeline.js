@@ -3,9 +3,12 @@ import { BaseElement } from "./base-element.js";
 import { avatar, element, setText } from "./dom.js";
 import { timelineStyles } from "./styles-admin.js";
 
-/** @typedef {import("./types.js").TimelineEvent} TimelineEvent */
+/**
+ * @typedef {import("./types.js").TimelineEvent} TimelineEvent
+ * @typedef {import("./types.js").User} User
+ */
 
-const plain = new Set(["call_joined", "call_leaved", "call_declined", "call_missed", "call_ringing", "call_updated", "call_device_leaved", "call_seat_replaced", "call_noted"]);
+const plain = new Set(["call_joined", "call_leaved", "call_declined", "call_missed", "call_ringing", "call_updated", "call_device_leaved", "call_seat_replaced", "call_ring_ended", "call_noted"]);
 const causes = new Set(["command", "expired", "node_lost", "deadline", "removed", "takeover", "admin", "replaced", "provider"]);
 
 /**
@@ -21,13 +24,19 @@ export class CallTimeline extends BaseElement {
 	#input = element("input", { type: "text", autocomplete: "off", spellcheck: "false" });
 	#hint = element("span", { class: "note" });
 	#show = element("button", { type: "submit", class: "primary" });
-	#form = element("form", {}, element("label", { class: "field" }, this.#label, this.#input, this.#hint), this.#show);
+	#form = element("form", {}, element("label", { class: "field" }, this.#label, this.#input), this.#show, this.#hint);
 	#result = element("div", { tabindex: "-1" });
 	#told = element("p", { class: "hushed", role: "status" });
 	#asked = 0;
+	/** @type {TimelineEvent[]} */
+	#events = [];
+	/** @type {Record<string, User>} */
+	#users = {};
 
 	constructor() {
 		super(timelineStyles);
+		this.#hint.id = "hint";
+		this.#input.setAttribute("aria-describedby", "hint");
 		this.root.append(this.#form, this.#told, this.#result);
 		this.#form.addEventListener("submit", (event) => {
 			event.preventDefault();
@@ -59,17 +68,20 @@ export class CallTimeline extends BaseElement {
 		setText(this.#show, this.text("admin.show"));
 	}
 
-	async #load() {
+	/** @param {string} [cursor] of earlier changes; absent: the latest ones */
+	async #load(cursor) {
 		const { app } = this;
 		const id = this.getAttribute("call") ?? "";
 		if (!app || !id) return;
 		this.#input.value = id;
 		const asked = ++this.#asked;
 		try {
-			const { events, users } = await app.wc.getTimeline(id);
+			const { events, users, next } = await app.wc.getTimeline(id, cursor ? { cursor } : {});
 			if (asked !== this.#asked) return;
-			if (events.length === 0) this.#say(this.text("admin.noTimeline"));
-			else this.#table(id, events, users ?? {});
+			this.#events = cursor ? [...events, ...this.#events] : events;
+			this.#users = cursor ? { ...this.#users, ...users } : (users ?? {});
+			if (this.#events.length === 0) this.#say(this.text("admin.noTimeline"));
+			else this.#table(id, next ?? "");
 		} catch (error) {
 			if (asked === this.#asked) this.#say(`${this.text("admin.failed")} ${app.wc.errorText(error)}`);
 		}
@@ -83,61 +95,84 @@ export class CallTimeline extends BaseElement {
 
 	/**
 	 * @param {string} id
-	 * @param {TimelineEvent[]} events
-	 * @param {Record<string, import("./types.js").User>} users
+	 * @param {string} next cursor of earlier changes, "" if there are none
 	 */
-	#table(id, events, users) {
+	#table(id, next) {
 		const words = this.text("admin.timelineOf", { name: id });
 		const heads = ["time", "event", "by", "cause"].map((key) => element("th", { scope: "col" }, this.text(`admin.${key}`)));
 		const rows = [];
 		let run = -1;
-		for (const event of events) {
+		let count = 0;
+		for (const event of this.#events) {
 			if ((event.epoch ?? 0) !== run) {
 				run = event.epoch ?? 0;
-				rows.push(element("tr", {}, element("th", { colspan: "4", scope: "rowgroup" }, this.text("admin.run", { number: run }))));
+				count++;
+				if (count > 1) rows.push(element("tr", { class: "run" }, element("td", { colspan: "4" })));
 			}
-			rows.push(this.#row(event, users));
+			rows.push(this.#row(event));
 		}
 		// A wide table scrolls by itself, by keyboard too.
 		const scroll = element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": words });
 		scroll.append(element("table", {}, element("caption", {}, words), element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)));
-		this.#result.replaceChildren(element("div", { class: "panel" }, scroll));
+		const earlier = element("button", { type: "button", class: "outlined small" }, this.text("admin.earlier"));
+		earlier.addEventListener("click", () => this.#load(next));
+		this.#result.replaceChildren(element("div", { class: "panel" }, ...(next ? [element("div", { class: "earlier" }, earlier)] : []), scroll));
 		setText(this.#told, words);
 	}
 
-	/**
-	 * @param {TimelineEvent} event
-	 * @param {Record<string, import("./types.js").User>} users
-	 */
-	#row(event, users) {
+	/** @param {string} id */
+	#nameOf(id) {
+		return (Object.hasOwn(this.#users, id) && this.#users[id].title) || id;
+	}
+
+	/** @param {TimelineEvent} event */
+	#row(event) {
 		const { wc } = /** @type {import("./base-element.js").App} */ (this.app);
-		/** @param {string} id */
-		const name = (id) => (Object.hasOwn(users, id) && users[id].title) || id;
+		const { time, evidence } = event;
+		const actor = event.actor ?? "";
 		const cause = event.cause ?? "";
-		const details = [event.clientId && this.text("admin.device", { name: event.clientId }), event.node && this.text("admin.node", { name: event.node }), event.ref].filter(Boolean).join(" · ");
-		const actor = event.actor ? [element("span", { class: "by" }, avatar(name(event.actor), Object.hasOwn(users, event.actor) ? users[event.actor].avatarLink : null), name(event.actor))] : [this.text("admin.server")];
-		const time = event.time ?? "";
+		const where = [
+			...(event.clientId ? [named(this.text("admin.device", { name: short(event.clientId) }), event.clientId)] : []),
+			...(event.node ? [named(this.text("admin.node", { name: short(event.node) }), event.node)] : []),
+			...(event.ref ? [element("code", {}, event.ref)] : []),
+		];
+		const link = Object.hasOwn(this.#users, actor) ? this.#users[actor].avatarLink : null;
+		const by = actor ? [element("span", { class: "by" }, avatar(this.#nameOf(actor), link), this.#nameOf(actor))] : [this.text("admin.server")];
 		return element(
 			"tr",
 			{},
 			element("td", { class: "time" }, element("time", { datetime: time, title: time }, wc.formatDate(time, { dateStyle: "short", timeStyle: "medium" }))),
-			element("td", {}, this.#what(event, name), ...(details ? [element("span", { class: "note" }, details)] : [])),
-			element("td", {}, ...actor),
-			element("td", {}, causes.has(cause) ? this.text(`admin.cause.${cause}`) : cause, ...(event.evidence ? [element("span", { class: "note" }, event.evidence)] : [])),
+			element("td", {}, element("strong", {}, this.#what(event)), ...(where.length > 0 ? [element("span", { class: "note" }, ...where)] : [])),
+			element("td", {}, ...by),
+			element("td", {}, causes.has(cause) ? this.text(`admin.cause.${cause}`) : cause, ...(evidence ? [element("span", { class: "note" }, evidence)] : [])),
 		);
 	}
 
-	/**
-	 * @param {TimelineEvent} event
-	 * @param {(id: string) => string} nameOf
-	 */
-	#what(event, nameOf) {
-		if (event.eventType === "call_state") {
-			if (event.callState === "started") return this.text("admin.event.started");
-			if (event.callState === "stopped") return this.text("admin.event.stopped", { reason: event.reason ? this.text(`ended.${event.reason}`) : "" });
-			return this.text("admin.event.created");
+	/** @param {TimelineEvent} event */
+	#what({ eventType, state, reason, part, ring }) {
+		if (eventType === "call_state") {
+			if (state === "started") return this.text("admin.event.started");
+			if (state === "stopped") return this.text("admin.event.stopped", { reason: this.text(`ended.${reason || "ended"}`) });
+			return this.text(state ? "admin.event.call_updated" : "admin.event.created");
 		}
-		if (!plain.has(event.eventType)) return event.eventType;
-		return this.text(`admin.event.${event.eventType}`, { name: event.part ? nameOf(event.part.id) : "" });
+		if (!plain.has(eventType)) return eventType;
+		return this.text(`admin.event.${eventType}`, { name: part ? this.#nameOf(part) : "", state: ring ? this.text(`admin.state.${ring}`) : "" });
 	}
+}
+
+/**
+ * Enough of a long id to tell it from others.
+ *
+ * @param {string} id
+ */
+function short(id) {
+	return id.length > 12 ? `${id.slice(0, 8)}…` : id;
+}
+
+/**
+ * @param {string} words
+ * @param {string} whole
+ */
+function named(words, whole) {
+	return element("span", { title: whole }, words);
 }

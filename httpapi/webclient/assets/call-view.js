@@ -142,7 +142,7 @@ export class CallView extends BaseElement {
 		this.#minimise.title = words;
 		if (this.#minimise.dataset.small !== String(small)) {
 			this.#minimise.dataset.small = String(small);
-			this.#minimise.replaceChildren(icon(small ? "here" : "minimise"));
+			this.#minimise.replaceChildren(icon(small ? "restore" : "minimise"));
 		}
 		this.#minimise.hidden = over || this.hasAttribute("enlarged");
 		this.#enlarge.setAttribute("aria-label", this.text("call.enlarge"));

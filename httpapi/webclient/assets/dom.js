@@ -35,6 +35,7 @@ const outlines = Object.freeze({
 	enlarge: "M7 14H5v5h5v-2H7zm-2-4h2V7h3V5H5zm12 7h-3v2h5v-5h-2zM14 5v2h3v3h2V5z",
 	chevron: "M6 9l1.4-1.4L12 12.2l4.6-4.6L18 9l-6 6z",
 	minimise: "M5 17h14v2H5z",
+	restore: "M4 5h16v14H4zm2 4v8h12V9z",
 	here: "M4 4h16v11H4zm2 9h12V6H6zM2 17h20v2H2z",
 	search: "M10 3a7 7 0 1 0 4.2 12.6l5.1 5.1 1.4-1.4-5.1-5.1A7 7 0 0 0 10 3zm0 2a5 5 0 1 1 0 10 5 5 0 0 1 0-10z",
 	bell: "M12 2a6 6 0 0 0-6 6v5l-2 3v1h16v-1l-2-3V8a6 6 0 0 0-6-6zm-2 17a2 2 0 0 0 4 0z",

@@ -172,7 +172,8 @@ class Card {
 		else if (ring.silent) note = this.#view.text("incoming.silent");
 		else if (this.silenced) note = this.#view.text("incoming.silenced");
 		else if (muffled) note = this.#view.text("incoming.ringBlocked");
-		setText(this.#note, note);
+		const provider = note === "" && ring.providerType ? this.#view.app?.wc.findProvider(ring.providerType)?.getTitle() : "";
+		setText(this.#note, provider ? this.#view.text("incoming.with", { provider }) : note);
 		const quiet = ring.silent || this.silenced || muffled;
 		const bell = busy || note === "" ? "" : quiet ? "bellOff" : "bell";
 		if (this.#bell.dataset.icon !== bell) {
@@ -181,7 +182,7 @@ class Card {
 		}
 		this.#bell.hidden = bell === "";
 		this.#silence.hidden = quiet || busy || !ring.sounding;
-		this.#more.hidden = note === "" && this.#silence.hidden;
+		this.#more.hidden = this.#note.textContent === "" && this.#silence.hidden;
 		this.#arrangeActions(busy);
 	}
 

@@ -241,7 +241,7 @@ class Item {
 		const { wc } = /** @type {import("./base-element.js").App} */ (this.#view.app);
 		return [
 			this.#view.text("admin.device", { name: clientId }),
-			...(node ? [this.#view.text("admin.node", { name: node })] : []),
+			...(node ? [this.#view.text("admin.node", { name: node.slice(0, 8) })] : []),
 			...(joined ? [this.#view.text("admin.since", { time: wc.formatDate(joined, { timeStyle: "medium" }) })] : []),
 		].join(" · ");
 	}

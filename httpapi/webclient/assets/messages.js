@@ -245,4 +245,8 @@ export const englishMessages = new Map(Object.entries({
 	"webconferencing.admin.cause.admin": "An administrator stepped in",
 	"webconferencing.admin.cause.replaced": "Another call took the place",
 	"webconferencing.admin.cause.provider": "The provider reported it",
+
+	"webconferencing.admin.event.call_ring_ended": "The ring of {name} ended: {state}",
+	"webconferencing.admin.state.elsewhere": "Answered elsewhere",
+	"webconferencing.admin.earlier": "Show earlier changes",
 }));

@@ -15,20 +15,19 @@ export class MissedCount extends BaseElement {
 	constructor() {
 		super(missedStyles);
 		this.root.append(this.#number, this.#words);
-		this.#number.hidden = true;
 	}
 
 	/** @param {import("./base-element.js").App} app */
 	render({ calls }) {
 		const count = calls.missed ?? 0;
-		this.#number.hidden = count === 0;
+		this.hidden = count === 0;
 		// The server counts no further.
 		setText(this.#number, count === 0 ? "" : count >= 99 ? "99+" : String(count));
 		setText(this.#words, count === 0 ? "" : this.text("history.missedCount", { count }));
 	}
 
 	detached() {
-		this.#number.hidden = true;
+		this.hidden = true;
 		setText(this.#words, "");
 	}
 }

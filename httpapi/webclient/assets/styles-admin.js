@@ -60,8 +60,8 @@ export const timelineStyles = [
 	panel,
 	shared,
 	sheet(`
-	form { display: flex; flex-wrap: wrap; align-items: end; gap: 12px; margin-block-end: 16px; }
-	form .field { flex: 1 1 16rem; }
+	form { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: end; gap: 6px 12px; margin-block-end: 16px; }
+	form > .note { grid-column: 1 / -1; }
 	.scroll { overflow-x: auto; border-radius: inherit; }
 	.scroll:focus-visible { outline: 3px solid var(--_focus); outline-offset: 2px; }
 	table { inline-size: 100%; border-collapse: collapse; font-size: .92rem; }
@@ -69,9 +69,11 @@ export const timelineStyles = [
 	th, td { padding: 9px 18px; text-align: start; vertical-align: top; }
 	thead th { color: var(--_muted); font-size: .82rem; font-weight: 650; border-block-end: 1px solid var(--_border); }
 	tbody tr + tr td { border-block-start: 1px solid color-mix(in srgb, var(--_border) 55%, transparent); }
-	tbody th { padding-block: 12px 6px; color: var(--_muted); font-size: .82rem; background: color-mix(in srgb, var(--_raised) 60%, transparent); }
+	tbody .run td { padding: 3px; background: var(--_raised); border: 0; }
+	td strong { font-weight: 600; }
+	.earlier { display: flex; justify-content: center; padding: 12px; border-block-end: 1px solid var(--_border); }
 	td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-	td .note { display: block; font-size: .85rem; }
+	td .note { display: flex; flex-wrap: wrap; gap: 0 1em; font-size: .85rem; }
 	.by { display: inline-flex; align-items: center; gap: 8px; }
 	.by .avatar { inline-size: 26px; block-size: 26px; font-size: 11px; }
 `),

@@ -62,6 +62,7 @@ export const missedStyles = [
 	theme,
 	sheet(`
 	:host { display: inline-block; }
+	:host([hidden]) { display: none !important; }
 	.badge {
 		display: inline-grid; place-items: center; min-inline-size: 1.45em; padding: 0 .4em; border-radius: 999px;
 		background: var(--_danger); color: #fff; font-size: .78em; font-weight: 700; line-height: 1.6; font-variant-numeric: tabular-nums;

@@ -93,7 +93,7 @@ export const incomingStyles = [
 	theme,
 	sheet(`
 	:host {
-		position: fixed; inset-block-start: 16px; inset-inline-end: 16px; z-index: var(--wc-z-index, 2147483000);
+		position: fixed; inset-block-start: 16px; inset-inline-end: 16px; z-index: calc(var(--wc-z-index, 2147483000) + 2);
 		inline-size: min(360px, calc(100vw - 32px));
 	}
 	.list { display: grid; gap: 12px; }
@@ -133,7 +133,9 @@ export const viewStyles = [
 	:host([enlarged]) { inset: 0; inline-size: auto; max-block-size: none; }
 	:host([minimised]) { inline-size: min(420px, calc(100vw - 32px)); }
 	:host([minimised]) .stage { display: none; }
-	:host([minimised]) header { padding-block: 8px; }
+	:host([minimised]) header { padding-block: 8px 0; }
+	:host([minimised]) .controls { gap: 8px; padding-block: 8px 10px; }
+	:host([minimised]) .controls button { min-inline-size: 0; padding-inline: .8em; font-size: .92rem; }
 	:host([idle]) { inline-size: 0; block-size: 0; overflow: hidden; }
 	section {
 		display: flex; flex-direction: column; overflow: hidden; max-block-size: inherit; block-size: 100%;
@@ -195,7 +197,7 @@ export const noticeStyles = [
 	theme,
 	sheet(`
 	:host {
-		position: fixed; inset-block-start: 16px; inset-inline: 0; margin-inline: auto; z-index: var(--wc-z-index, 2147483000);
+		position: fixed; inset-block-start: 16px; inset-inline: 0; margin-inline: auto; z-index: calc(var(--wc-z-index, 2147483000) + 3);
 		display: grid; gap: 8px; inline-size: min(480px, calc(100vw - 32px)); pointer-events: none;
 	}
 	.notice {

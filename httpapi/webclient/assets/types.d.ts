@@ -352,11 +352,30 @@ export interface LiveCalls {
 	next?: string | null;
 }
 
-/** One change of a call. */
-export interface TimelineEvent extends UserEvent {
-	node?: string;
-	evidence?: string;
-	ref?: string;
+/** One change of a call, as administrators see it. */
+export interface TimelineEvent {
+	eventType: string;
+	callId: string;
+	epoch: number;
+	version: number;
+	time: string;
+	providerType?: string;
+	title?: string;
+	state?: CallState;
+	reason?: StopReason | "" | null;
+	/** Whom it is about, and which device. */
+	part?: string | null;
+	clientId?: string | null;
+	/** Who brought it about; absent: the server. */
+	actor?: string | null;
+	cause?: string | null;
+	/** What the cause rests on. */
+	evidence?: string | null;
+	node?: string | null;
+	/** Reference of the request. */
+	ref?: string | null;
+	ring?: RingState | null;
+	legs?: { clientId: string; state: RingState; by?: string }[];
 }
 
 export interface Timeline {
