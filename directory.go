@@ -10,7 +10,8 @@ import "context"
 // belongs to the caller.
 //
 // Optional capabilities: [MembershipChecker] for large groups, [Searcher] for
-// inviting, [PresenceSource] for the users' status.
+// inviting, [PresenceSource] for the users' status, [PresenceClaimer] for
+// showing who is in a call.
 type Directory interface {
 	// User returns a person by id, or [ErrNotFound].
 	User(ctx context.Context, id UserID) (*User, error)
@@ -55,6 +56,10 @@ const (
 	Invisible    Presence = "invisible"
 	Offline      Presence = "offline"
 )
+
+// InCall is the status that a [PresenceClaimer] shows. Clients made for the
+// predecessor don't know it.
+const InCall Presence = "in_call"
 
 // User is a person as the host knows it.
 type User struct {

@@ -41,7 +41,7 @@ func (s *Service) erase(ctx context.Context, by Actor, user UserID) error {
 	scrubs := map[string]func(*Value) ([]byte, bool, error){
 		historyPrefix:  func(v *Value) ([]byte, bool, error) { return scrubHistory(v, user) },
 		timelinePrefix: func(v *Value) ([]byte, bool, error) { return scrubTimeline(v, user) },
-		credentialKey("", ""): func(v *Value) ([]byte, bool, error) {
+		"credential/": func(v *Value) ([]byte, bool, error) {
 			return nil, strings.HasSuffix(v.Key, "/"+string(user)), nil
 		},
 	}

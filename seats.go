@@ -226,6 +226,19 @@ func (l *leases) all() []keptLease {
 	return list
 }
 
+// users returns who has a seat whose lease is kept here.
+func (l *leases) users() map[UserID]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	users := make(map[UserID]bool)
+	for _, seats := range l.byCall {
+		for _, s := range seats {
+			users[s.user] = true
+		}
+	}
+	return users
+}
+
 // count returns how many leases are kept.
 func (l *leases) count() int {
 	l.mu.Lock()

@@ -306,6 +306,7 @@ func (s *Service) Run(ctx context.Context) error {
 		"hints":        func(ctx context.Context) error { return s.hub.hints(ctx, s.opts.PubSub, s.node) },
 		"housekeeping": s.housekeep,
 		"call log":     s.calllog.Run,
+		"presence":     s.claimPresence,
 		"providers":    s.driveProviders,
 	} {
 		wg.Go(func() { s.supervise(ctx, name, work) })
