@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/webconferencing/webconferencing"
 )
 
@@ -85,9 +87,14 @@ type Store struct {
 	damage  damage
 	stats   counters
 
+	pending *pending
+
 	// writing is held by whoever writes or replaces the handle.
 	writing sync.Mutex
 	workers sync.WaitGroup
+	// trimBefore is what the journal has yet to be trimmed to; zero is nothing.
+	// It is guarded by writing.
+	trimBefore time.Time
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -130,6 +137,7 @@ func Open(path string, opts *Options) (*Store, error) {
 		log:     o.Logger,
 		calls:   newCallCache(o.CachedCalls, o.CacheBytes),
 		batches: newBatchCache(o.CacheBytes),
+		pending: newPending(1),
 	}
 	// The working directory may change under us, and the file is opened again
 	// after a fault of the disk.
@@ -157,14 +165,15 @@ func (s *Store) start() error {
 	}
 	setBack, damaged := h.inspect()
 	repairs, err := s.verify(h, setBack)
+	g := s.loadFrom(h)
 	switch {
 	case err != nil:
 	case errors.Is(damaged, ErrDamaged):
-		return s.startDamaged(h, damaged)
+		return s.startDamaged(h, damaged, g)
 	case damaged != nil:
 		err = damaged
 	default:
-		err = s.prove(h, repairs)
+		err = s.prove(h, repairs, g)
 	}
 	if err != nil {
 		return errors.Join(err, h.close())
@@ -175,7 +184,8 @@ func (s *Store) start() error {
 
 // startDamaged serves from a file that must not be written to what can be read
 // of it.
-func (s *Store) startDamaged(h *handle, cause error) error {
+func (s *Store) startDamaged(h *handle, cause error, g *generation) error {
+	s.install(h, h.durable.Load(), loaded(g))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.handle = h
@@ -201,6 +211,7 @@ func (s *Store) Close() error {
 		r.finish(0, errClosed())
 	}
 	s.workers.Wait()
+	s.settleDown()
 
 	s.mu.Lock()
 	open := s.broken
@@ -221,9 +232,33 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// settleDown puts what is pending in its place, if the file takes writes, so
+// that a closed file has nothing left to do. Else it is done when the file is
+// opened next.
+func (s *Store) settleDown() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	h, down := s.handle, s.down
+	s.mu.Unlock()
+	if h == nil || down != nil || s.pending.empty() {
+		return
+	}
+	if _, err := h.update(func(tx *bbolt.Tx) (bool, error) {
+		t, err := newTxn(s, s.pending, tx)
+		if err != nil {
+			return false, err
+		}
+		return true, t.foldAll()
+	}); err != nil {
+		s.log.Warn("changes stay pending until the store is opened again", "path", s.path, "error", err)
+	}
+}
+
 // Stats are gauges and counters of a [Store] since it was opened.
 type Stats struct {
 	CachedCalls  int    // calls in memory
+	Pending      int    // changes that are on disk, but not yet in their places
 	Damaged      int    // records found that can't be served
 	Commits      uint64 // changes written
 	Conflicts    uint64 // changes refused with ErrConflict
@@ -236,6 +271,7 @@ type Stats struct {
 func (s *Store) Stats() Stats {
 	return Stats{
 		CachedCalls:  s.calls.len(),
+		Pending:      s.pending.rows(),
 		Damaged:      s.damage.count(),
 		Commits:      s.stats.commits.Load(),
 		Conflicts:    s.stats.conflicts.Load(),

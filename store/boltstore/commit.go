@@ -72,7 +72,7 @@ func newRequest(c *webconferencing.Change) (*request, error) {
 		if r.events, err = prepareEvents(c.Events); err != nil {
 			return nil, err
 		}
-		r.size += r.events.size
+		r.size += len(r.events.payload)
 	}
 	return r, nil
 }
@@ -188,7 +188,10 @@ func (s *Store) write(batch []*request) {
 	settled := s.beginFlight()
 	var t *txn
 	id, err := h.update(func(tx *bbolt.Tx) (bool, error) {
-		t = newTxn(s, tx)
+		var err error
+		if t, err = newTxn(s, s.pending, tx); err != nil {
+			return false, err
+		}
 		return t.run(batch)
 	})
 	var unknown *unknownError
@@ -222,10 +225,7 @@ func (s *Store) succeed(h *handle, t *txn, id uint64) {
 		s.count(t)
 		return
 	}
-	s.calls.publish(t.changed, id)
-	s.mu.Lock()
-	s.settleLocked(h, id)
-	s.mu.Unlock()
+	t.publish(h, id)
 	s.stats.transactions.Add(1)
 	s.count(t)
 }

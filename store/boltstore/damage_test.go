@@ -354,17 +354,17 @@ func TestDamagedRecordsStopNothingElse(t *testing.T) {
 
 func TestNewerRecordsAreLeftAlone(t *testing.T) {
 	f := newSample(t)
-	newer := func(bucket, key string) string {
+	newer := func(bucket, key string, schema byte) string {
 		path := f.copy(t, func(b []byte) []byte { return b })
 		if err := boltstore.Edit(path, func(tx *bbolt.Tx) error {
 			b := tx.Bucket([]byte(bucket))
-			return b.Put([]byte(key), boltstore.Reseal(bucket, []byte(key), b.Get([]byte(key)), 2))
+			return b.Put([]byte(key), boltstore.Reseal(bucket, []byte(key), b.Get([]byte(key)), schema))
 		}); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	s := open(t, newer("calls", "call-007"))
+	s := open(t, newer("calls", "call-007", 2))
 	defer s.Close()
 	if _, err := s.Call(t.Context(), "call-007"); !errors.Is(err, boltstore.ErrNewer) {
 		t.Errorf("Call: %v, want ErrNewer", err)
@@ -372,10 +372,10 @@ func TestNewerRecordsAreLeftAlone(t *testing.T) {
 	if _, err := s.Call(t.Context(), "call-008"); err != nil {
 		t.Errorf("Call: %v", err)
 	}
-	if _, err := boltstore.Open(newer("meta", "schema"), nil); !errors.Is(err, boltstore.ErrNewer) {
+	if _, err := boltstore.Open(newer("meta", "schema", 3), nil); !errors.Is(err, boltstore.ErrNewer) {
 		t.Errorf("Open: %v, want ErrNewer", err)
 	}
-	if _, err := boltstore.Open(newer("meta", "journal"), nil); !errors.Is(err, boltstore.ErrNewer) {
+	if _, err := boltstore.Open(newer("meta", "journal", 2), nil); !errors.Is(err, boltstore.ErrNewer) {
 		t.Errorf("Open: %v, want ErrNewer", err)
 	}
 }

@@ -32,21 +32,28 @@ func newEntry(c *webconferencing.Change) (e *entry, raw []byte, exact bool, err 
 		keys:     change.Keys(c.Keys),
 		call:     change.Call(c.Call),
 	}
+	raw, err = e.seal(c.Call.ID)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	e.size = len(raw)
+	// JSON can't hold bytes that are not UTF-8 and says so with this escape.
+	return e, raw, !bytes.Contains(raw, []byte(`\ufffd`)), nil
+}
+
+// seal returns the entry's record.
+func (e *entry) seal(id webconferencing.CallID) ([]byte, error) {
 	text, err := json.Marshal(e.call)
 	if err != nil {
-		return nil, nil, false, fmt.Errorf("call %q: %w", c.Call.ID, err)
+		return nil, fmt.Errorf("call %q: %w", id, err)
 	}
-	payload := binary.BigEndian.AppendUint64(nil, e.version)
+	payload := binary.BigEndian.AppendUint64(make([]byte, 0, len(text)+256), e.version)
 	payload = appendTime(payload, e.deadline)
 	payload = binary.AppendUvarint(payload, uint64(len(e.keys)))
 	for _, k := range e.keys {
 		payload = appendBytes(payload, k)
 	}
-	payload = append(payload, text...)
-	raw = seal(kindCall, []byte(c.Call.ID), payload)
-	e.size = len(raw)
-	// JSON can't hold bytes that are not UTF-8 and says so with this escape.
-	return e, raw, !bytes.Contains(text, []byte(`\ufffd`)), nil
+	return seal(kindCall, []byte(id), append(payload, text...)), nil
 }
 
 // decodeHead decodes all of an entry but the call.

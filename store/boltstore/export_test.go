@@ -3,6 +3,7 @@ package boltstore
 import (
 	"bytes"
 	"os"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -107,16 +108,11 @@ func DecodeBatch(key, raw []byte) ([]webconferencing.Event, error) {
 
 // EncodeBatch encodes the events of several changes as one journal batch.
 func EncodeBatch(key []byte, changes ...[]webconferencing.Event) ([]byte, error) {
-	var b batchBuilder
-	for _, events := range changes {
-		p, err := prepareEvents(events)
-		if err != nil {
-			return nil, err
-		}
-		b.add(p)
+	p, err := prepareEvents(slices.Concat(changes...))
+	if err != nil {
+		return nil, err
 	}
-	payload, _ := b.build()
-	return seal(kindBatch, key, payload), nil
+	return seal(kindBatch, key, p.payload), nil
 }
 
 // Taken tells whether the worker has taken all changes out of the queue and is
@@ -149,4 +145,22 @@ func Inspect(path string) error {
 func InspectBytes(b []byte) error {
 	_, err := inspect(bytes.NewReader(b), os.Getpagesize())
 	return err
+}
+
+// FreezeAt makes generations of pending changes small.
+func (s *Store) FreezeAt(rows int) {
+	s.pending.mu.Lock()
+	defer s.pending.mu.Unlock()
+	s.pending.mostRows = rows
+}
+
+// Crash gives the file up as the death of the process does.
+func (s *Store) Crash() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.handle.close()
+	s.handle = nil
 }

@@ -85,7 +85,9 @@ func openHandle(path string, timeout time.Duration, readOnly bool) (*handle, err
 			ReadOnly:     readOnly,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
-				h.file = f
+				if h.file == nil { // a copy of the database opens it again
+					h.file = f
+				}
 				return f, err
 			},
 		})
@@ -165,14 +167,29 @@ func (h *handle) rollback(tx *bbolt.Tx) {
 
 // view runs fn in a read transaction. What fn is given is valid only inside.
 func (h *handle) view(fn func(tx *bbolt.Tx) error) error {
-	tx, err := h.begin(false)
+	tx, err := h.beginSettled()
 	if err != nil {
 		return err
 	}
-	defer h.rollback(tx)
-	if uint64(tx.ID()) > h.durable.Load() {
-		return errUnsettled
+	return h.read(tx, fn)
+}
+
+// beginSettled starts a read transaction on what is known to be on disk.
+func (h *handle) beginSettled() (*bbolt.Tx, error) {
+	tx, err := h.begin(false)
+	if err != nil {
+		return nil, err
 	}
+	if uint64(tx.ID()) > h.durable.Load() {
+		h.rollback(tx)
+		return nil, errUnsettled
+	}
+	return tx, nil
+}
+
+// read runs fn in a read transaction, which it ends.
+func (h *handle) read(tx *bbolt.Tx, fn func(tx *bbolt.Tx) error) error {
+	defer h.rollback(tx)
 	return guard(func() error { return fn(tx) })
 }
 

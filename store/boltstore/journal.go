@@ -5,34 +5,33 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/webconferencing/webconferencing"
 )
 
-// The most that one transaction drops from the journal: batches, and entries
-// of the topic index unless a single batch has more.
-const (
-	mostTrimmedBatches = 1000
-	mostTrimmedEntries = 20_000
-)
-
-// writeEvents stores the events of the transaction as one batch.
-func (t *txn) writeEvents() error {
-	if t.events.events == 0 {
-		return nil
-	}
-	payload, topics := t.events.build()
+// addEvents appends the events of a change to the journal.
+func (t *txn) addEvents(p *preparedEvents) error {
+	t.dirty = true
+	t.state.last += webconferencing.Position(len(p.batch.events))
 	key := positionKey(t.state.last)
-	t.b.log.FillPercent = 0.95 // keys only grow
-	if err := t.b.log.Put(key, seal(kindBatch, key, payload)); err != nil {
+	t.b.log.FillPercent = 1 // keys only grow
+	raw := seal(kindBatch, key, p.payload)
+	if err := t.b.log.Put(key, raw); err != nil {
 		return err
 	}
-	for _, topic := range topics {
-		if err := t.b.topics.Put(prefixed(string(topic), key), nil); err != nil {
-			return err
-		}
+	p.batch.place(t.state.last)
+	p.batch.size = len(raw)
+	t.batches = append(t.batches, p)
+	return nil
+}
+
+// writeState stores where the journal begins and ends, if that changed.
+func (t *txn) writeState() error {
+	if t.state == t.was {
+		return nil
 	}
 	// A second copy, on another page, in case the record of the state is lost.
 	if err := t.b.log.SetSequence(uint64(t.state.last)); err != nil {
@@ -42,73 +41,102 @@ func (t *txn) writeEvents() error {
 }
 
 // trimJournal drops the oldest batches as long as all their events are before
-// the time asked for.
-func (t *txn) trimJournal() error {
+// the time asked for, most of them at once. What is left the next transactions
+// do.
+func (t *txn) trimJournal(most int) error {
 	if t.trim.IsZero() {
 		return nil
 	}
-	mark, old := t.oldBatches()
-	if mark == t.state.trimmed {
-		return nil
-	}
-	t.dirty = true
-	for _, o := range old {
-		for _, topic := range o.topics {
-			if err := t.b.topics.Delete(prefixed(string(topic), o.key)); err != nil {
-				return err
-			}
-		}
-		if err := t.b.log.Delete(o.key); err != nil {
-			return err
-		}
-	}
-	t.state.trimmed = mark
-	if t.events.events > 0 {
-		return nil // writeEvents stores the state
-	}
-	return putJournalState(t.b.meta, t.state)
-}
-
-// oldBatch is a batch to be dropped.
-type oldBatch struct {
-	key    []byte
-	topics []webconferencing.Topic
-}
-
-// oldBatches returns the batches to be dropped and the last position that is
-// gone without them. A batch that can't be read is passed over and stays.
-func (t *txn) oldBatches() (webconferencing.Position, []oldBatch) {
-	mark := t.state.trimmed
-	var old []oldBatch
-	entries := 0
+	var old [][]byte
+	mark, caughtUp := t.state.trimmed, true
 	c := t.b.log.Cursor()
-	for k, raw := c.Seek(positionKey(mark + 1)); k != nil && len(old) < mostTrimmedBatches; k, raw = c.Next() {
+	for k, raw := c.Seek(positionKey(mark + 1)); k != nil; k, raw = c.Next() {
 		if len(k) != positionLength {
 			continue
 		}
 		last := webconferencing.Position(binary.BigEndian.Uint64(k))
-		b, _, err := decodeBatchHead(k, raw)
-		if err != nil {
+		if last > t.was.last {
+			break // came after what was asked for
+		}
+		if caughtUp = len(old) < most; !caughtUp {
+			break
+		}
+		newest, err := batchTime(k, raw)
+		if err != nil { // it can't be read and stays
 			t.store.damage.report(t.store.log, err)
 			mark = last
 			continue
 		}
-		entries += len(b.topics)
-		if !b.newest.Before(t.trim) || len(old) > 0 && entries > mostTrimmedEntries {
+		if !newest.Before(t.trim) {
 			break
 		}
-		old = append(old, oldBatch{bytes.Clone(k), b.topics})
+		old = append(old, bytes.Clone(k))
 		mark = last
 	}
-	return mark, old
+	if caughtUp {
+		t.trim = time.Time{}
+	}
+	if mark == t.state.trimmed {
+		return nil
+	}
+	t.dirty = true
+	for _, k := range old {
+		if err := t.b.log.Delete(k); err != nil {
+			return err
+		}
+	}
+	t.state.trimmed = mark
+	return t.trimTopics()
 }
+
+// trimTopics removes the index rows of generations whose batches are all gone.
+func (t *txn) trimTopics() error {
+	var old [][]byte
+	c := t.b.segments.Cursor()
+	for k, raw := c.First(); k != nil; k, raw = c.Next() {
+		if len(k) < positionLength {
+			continue
+		}
+		last := k[:positionLength]
+		if webconferencing.Position(binary.BigEndian.Uint64(last)) > t.state.trimmed || len(old) == mostSegments {
+			break
+		}
+		payload, err := unseal(kindSegment, k, raw)
+		if err != nil { // it stays, and so do its topics
+			t.store.damage.report(t.store.log, err)
+			continue
+		}
+		d := decoder{b: payload}
+		for range d.count() {
+			if err := t.b.topics.Delete(prefixed(string(d.bytes()), last)); err != nil {
+				return err
+			}
+		}
+		old = append(old, bytes.Clone(k))
+	}
+	for _, k := range old {
+		if err := t.b.segments.Delete(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostSegments is how many segments of the topic index one transaction
+// removes.
+const mostSegments = 64
 
 // Events implements [webconferencing.Store]. Events that were lost to damage
 // are as good as trimmed: a reader that would have met them gets
 // [webconferencing.ErrPositionGone], in a chain with a [*CorruptError].
 func (s *Store) Events(ctx context.Context, topic webconferencing.Topic, after webconferencing.Position, limit int) ([]webconferencing.Event, error) {
-	var out []webconferencing.Event
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
+	out := []webconferencing.Event{}
+	r := reader{store: s, topic: topic, after: after, limit: limit}
+	err := s.view(ctx, func(v pinned) {
+		if topic != webconferencing.AllTopics {
+			r.recent = v.batchesLocked(topic, after, limit)
+		}
+	}, func(tx *bbolt.Tx) error {
 		b, err := bucketsOf(tx)
 		if err != nil {
 			return err
@@ -120,11 +148,11 @@ func (s *Store) Events(ctx context.Context, topic webconferencing.Topic, after w
 		if after < state.trimmed {
 			return gone(after, fmt.Errorf("the journal begins after %d", state.trimmed))
 		}
-		out = []webconferencing.Event{}
+		out = out[:0]
 		if after >= state.last || limit <= 0 {
 			return nil
 		}
-		r := reader{store: s, b: b, topic: topic, after: after, limit: limit, end: state.last}
+		r.b, r.end, r.out = b, state.last, nil
 		if topic == webconferencing.AllTopics {
 			err = r.log(ctx)
 		} else {
@@ -156,6 +184,8 @@ type reader struct {
 	limit int
 	end   webconferencing.Position
 	out   []webconferencing.Event
+	// recent are batches of the topic that are not in the index yet.
+	recent []webconferencing.Position
 }
 
 // log reads all events. Positions have no gaps, so that a batch which is
@@ -183,28 +213,52 @@ func (r *reader) log(ctx context.Context) error {
 	return nil
 }
 
-// index reads the events of one topic.
+// index reads the events of one topic: what the index leads to, then what is
+// not in it yet. The two may overlap, and so may rows of the index after a
+// crash.
 func (r *reader) index(ctx context.Context) error {
 	prefix := prefixed(string(r.topic), nil)
 	c := r.b.topics.Cursor()
-	for k, _ := c.Seek(prefixed(string(r.topic), positionKey(r.after+1))); len(r.out) < r.limit; k, _ = c.Next() {
-		if ctx.Err() != nil {
-			return cancelled(ctx)
-		}
+	read := r.after
+	for k, raw := c.Seek(prefixed(string(r.topic), positionKey(r.after+1))); len(r.out) < r.limit; k, raw = c.Next() {
 		key, ok := bytes.CutPrefix(k, prefix)
 		if !ok {
-			return nil
+			break
 		}
 		if len(key) != positionLength {
 			continue // of a longer topic
 		}
-		b, err := r.batch(key, nil)
+		at, err := decodePositions(k, raw)
 		if err != nil {
+			r.store.damage.report(r.store.log, err)
+			return gone(r.after, err)
+		}
+		if read, err = r.batches(ctx, at, read); err != nil {
 			return err
 		}
-		r.out = b.appendEvents(r.out, r.topic, r.after, r.limit)
 	}
-	return nil
+	_, err := r.batches(ctx, r.recent, read)
+	return err
+}
+
+// batches reads the events of the topic in the batches given, as far as they
+// come after the last one read, which it returns.
+func (r *reader) batches(ctx context.Context, at []webconferencing.Position, read webconferencing.Position) (webconferencing.Position, error) {
+	for _, p := range at {
+		if p <= read || len(r.out) >= r.limit {
+			continue
+		}
+		if ctx.Err() != nil {
+			return read, cancelled(ctx)
+		}
+		b, err := r.batch(positionKey(p), nil)
+		if err != nil {
+			return read, err
+		}
+		r.out = b.appendEvents(r.out, r.topic, r.after, r.limit)
+		read = p
+	}
+	return read, nil
 }
 
 // batch returns a batch from the cache or from its record, which is looked up

@@ -47,12 +47,15 @@ func TestModel(t *testing.T) {
 				}
 			},
 			"reopen": func(t *rapid.T) {
-				if err := s.Close(); err != nil {
+				if rapid.Bool().Draw(t, "crash") {
+					s.Crash()
+				} else if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
 				if s, err = boltstore.Open(path, &boltstore.Options{CachedCalls: 2}); err != nil {
 					t.Fatal(err)
 				}
+				s.FreezeAt(rapid.IntRange(1, 12).Draw(t, "rows"))
 			},
 			"": func(t *rapid.T) { compare(t, model, s) },
 		})

@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,15 +13,19 @@ import (
 	"github.com/webconferencing/webconferencing"
 )
 
-// view runs fn in a read transaction on what is known to be on disk. fn may
-// run more than once. Faults in the file come back as errors.
-func (s *Store) view(ctx context.Context, fn func(tx *bbolt.Tx) error) error {
+// view runs fn in a read transaction on what is known to be on disk. What is
+// pending goes with it: look, unless nil, sees it as it is in the transaction.
+// Both may run more than once. Faults in the file come back as errors.
+func (s *Store) view(ctx context.Context, look func(pinned), fn func(tx *bbolt.Tx) error) error {
 	for {
 		h, err := s.readable(ctx)
 		if err != nil {
 			return err
 		}
-		err = h.view(fn)
+		tx, err := s.beginPinned(h, look)
+		if err == nil {
+			err = h.read(tx, fn)
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -41,6 +44,19 @@ func (s *Store) view(ctx context.Context, fn func(tx *bbolt.Tx) error) error {
 			return classify(err)
 		}
 	}
+}
+
+// beginPinned starts a read transaction and calls look while nothing of what
+// is pending can change.
+func (s *Store) beginPinned(h *handle, look func(pinned)) (*bbolt.Tx, error) {
+	p := s.pending
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	tx, err := h.beginSettled()
+	if err == nil && look != nil {
+		look(p.pinLocked())
+	}
+	return tx, err
 }
 
 // classify gives damage the code that callers expect and leaves other errors
@@ -88,8 +104,18 @@ func (s *Store) Call(ctx context.Context, id webconferencing.CallID) (*webconfer
 	if id == "" {
 		return nil, noSuchCall(id)
 	}
-	var found *entry
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
+	var (
+		found *entry
+		c     pendingCall
+		ok    bool
+	)
+	err := s.view(ctx, func(v pinned) { c, ok = v.callLocked(id) }, func(tx *bbolt.Tx) (err error) {
+		if ok {
+			if found, err = c.decoded(id); err == nil && found == nil {
+				err = noSuchCall(id)
+			}
+			return err
+		}
 		b, err := bucketsOf(tx)
 		if err != nil {
 			return err
@@ -114,156 +140,115 @@ func noSuchCall(id webconferencing.CallID) error {
 	return fmt.Errorf("call %q: %w", id, webconferencing.ErrNotFound)
 }
 
-// The most that an iterator reads in one transaction: what it yields, bytes on
-// disk, and records looked at.
-const (
-	mostPage      = 64
-	mostPageBytes = 1 << 20
-	mostLooks     = 1000
-)
-
 // Calls implements [webconferencing.Store]. Damaged records are left out and
 // reported.
 func (s *Store) Calls(ctx context.Context, q webconferencing.CallQuery) iter.Seq2[*webconferencing.Call, error] {
-	return func(yield func(*webconferencing.Call, error) bool) {
-		p := &callPage{store: s, key: q.Key, after: q.After}
-		for left := q.Limit; q.Limit <= 0 || left > 0; {
-			p.limit = mostPage
-			if q.Limit > 0 {
-				p.limit = min(left, mostPage)
+	return paged(ctx, s, string(q.After), q.Limit,
+		func(p *portion[*entry]) error { return s.readCalls(ctx, q.Key, p) },
+		func(e *entry) *webconferencing.Call { return e.call.Clone() })
+}
+
+// readCalls reads a page of the calls that carry a key, of all if it is "".
+func (s *Store) readCalls(ctx context.Context, key string, p *portion[*entry]) error {
+	var (
+		v   pinned
+		ids []string
+	)
+	return s.view(ctx, func(now pinned) {
+		v, ids = now, now.callsLocked(key, p.after)
+	}, func(tx *bbolt.Tx) error {
+		b, err := bucketsOf(tx)
+		if err != nil {
+			return err
+		}
+		take := func(id webconferencing.CallID, e *entry, err error) {
+			switch {
+			case err != nil:
+				s.damage.report(s.log, err)
+			case e != nil && (key == "" || e.hasKey(key)):
+				p.take(e)
 			}
-			if err := s.view(ctx, p.read); err != nil {
-				yield(nil, err)
-				return
+		}
+		from, prefix := b.calls, []byte(nil)
+		if key != "" {
+			from, prefix = b.keys, prefixed(key, nil)
+		}
+		p.merge(from.Cursor(), source{strip: prefix, bound: prefix, also: ids}, func(name string, raw []byte) int {
+			id := webconferencing.CallID(name)
+			if _, ok := v.call(id); ok {
+				return 0 // comes by itself
 			}
-			for _, e := range p.entries {
-				if err := s.ready(ctx); err != nil {
-					yield(nil, err)
-					return
+			if key != "" {
+				raw = b.calls.Get([]byte(name))
+			}
+			e := s.calls.get(id)
+			if e == nil && raw != nil {
+				if e, err = decodeEntry(id, raw); err == nil && key != "" {
+					// A scan of everything must not push out of the cache what
+					// is in use.
+					s.calls.add(id, e, uint64(tx.ID()))
 				}
-				left--
-				if !yield(e.call.Clone(), nil) {
-					return
-				}
+				take(id, e, err)
+				return len(raw)
 			}
-			if p.last {
-				return
+			take(id, e, nil)
+			return len(raw)
+		}, func(name string) int {
+			id := webconferencing.CallID(name)
+			c, ok := v.call(id)
+			if !ok {
+				return 0
 			}
-			p.after = p.next
-		}
-	}
-}
-
-// callPage reads some calls of a query in one transaction.
-type callPage struct {
-	store *Store
-	key   string
-	after webconferencing.CallID
-	limit int
-
-	entries []*entry
-	next    webconferencing.CallID // where the next page goes on
-	last    bool                   // there is no next page
-}
-
-// read may run again after it failed half-way.
-func (p *callPage) read(tx *bbolt.Tx) error {
-	b, err := bucketsOf(tx)
-	if err != nil {
-		return err
-	}
-	p.entries, p.next, p.last = nil, p.after, false
-	if p.key == "" {
-		return p.readAll(tx, b)
-	}
-	return p.readKey(tx, b)
-}
-
-func (p *callPage) readAll(tx *bbolt.Tx, b *buckets) error {
-	c := b.calls.Cursor()
-	k, raw := c.Seek([]byte(p.after))
-	if k != nil && string(k) == string(p.after) {
-		k, raw = c.Next()
-	}
-	size := 0
-	for ; k != nil; k, raw = c.Next() {
-		if len(p.entries) == p.limit || size > mostPageBytes {
-			return nil
-		}
-		// A scan of everything must not push out of the cache what is in use.
-		p.add(tx, webconferencing.CallID(k), raw, false)
-		size += len(raw)
-	}
-	p.last = true
-	return nil
-}
-
-func (p *callPage) readKey(tx *bbolt.Tx, b *buckets) error {
-	prefix := prefixed(p.key, nil)
-	from := prefixed(p.key, []byte(p.after))
-	c := b.keys.Cursor()
-	k, _ := c.Seek(from)
-	if bytes.Equal(k, from) {
-		k, _ = c.Next()
-	}
-	size := 0
-	for ; bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		if len(p.entries) == p.limit || size > mostPageBytes {
-			return nil
-		}
-		id := k[len(prefix):]
-		raw := b.calls.Get(id)
-		p.add(tx, webconferencing.CallID(id), raw, true)
-		size += len(raw)
-	}
-	p.last = true
-	return nil
-}
-
-// add appends the entry of a call unless it is damaged or does not belong
-// here any more.
-func (p *callPage) add(tx *bbolt.Tx, id webconferencing.CallID, raw []byte, keep bool) {
-	p.next = id
-	e := p.store.calls.get(id)
-	if e == nil {
-		if raw == nil {
-			return
-		}
-		var err error
-		if e, err = decodeEntry(id, raw); err != nil {
-			p.store.damage.report(p.store.log, err)
-			return
-		}
-		if keep {
-			p.store.calls.add(id, e, uint64(tx.ID()))
-		}
-	}
-	if p.key == "" || e.hasKey(p.key) {
-		p.entries = append(p.entries, e)
-	}
+			e, err := c.decoded(id)
+			take(id, e, err)
+			if e == nil {
+				return 0
+			}
+			return e.size
+		})
+		return nil
+	})
 }
 
 // Due implements [webconferencing.Store]. Calls whose record is known to be
 // damaged are left out, so that they can't keep the others from being seen.
 func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]webconferencing.CallID, error) {
-	var ids []webconferencing.CallID
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
+	var (
+		ids []webconferencing.CallID
+		v   pinned
+		due []dueCall
+	)
+	err := s.view(ctx, func(now pinned) { v, due = now, now.dueLocked(until) }, func(tx *bbolt.Tx) error {
 		b, err := bucketsOf(tx)
 		if err != nil {
 			return err
 		}
 		ids = nil
+		also := due
 		c := b.due.Cursor()
-		for k, _ := c.First(); k != nil && len(ids) < limit; k, _ = c.Next() {
-			if len(k) < timeLength {
+		k, _ := c.First()
+		for len(ids) < limit {
+			if len(k) > 0 && len(k) < timeLength {
+				k, _ = c.Next()
 				continue
 			}
-			if parseTime(k).After(until) {
-				break
+			var next dueCall
+			stored := k != nil
+			if stored {
+				next = dueCall{parseTime(k), webconferencing.CallID(k[timeLength:])}
+				stored = !next.at.After(until)
 			}
-			id := k[timeLength:]
-			if !s.damage.has(kindCall, id) {
-				ids = append(ids, webconferencing.CallID(id))
+			switch {
+			case !stored && len(also) == 0:
+				return nil
+			case !stored || len(also) > 0 && also[0].before(next):
+				ids = append(ids, also[0].id)
+				also = also[1:]
+				continue
+			}
+			k, _ = c.Next()
+			if _, pending := v.call(next.id); !pending && !s.damage.has(kindCall, []byte(next.id)) {
+				ids = append(ids, next.id)
 			}
 		}
 		return nil

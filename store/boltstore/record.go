@@ -21,6 +21,10 @@ import (
 const (
 	schema      = 1
 	frameLength = 5
+
+	// fileSchema is that of the file as a whole, which its own record bears:
+	// 2 since calls and values may be pending.
+	fileSchema = 2
 )
 
 // kind says which bucket a record belongs to.
@@ -31,6 +35,11 @@ const (
 	kindCall  kind = 'c'
 	kindValue kind = 'v'
 	kindBatch kind = 'j'
+
+	kindTopic   kind = 't'
+	kindSegment kind = 's'
+	kindPending kind = 'p'
+	kindRemoved kind = 'x'
 )
 
 func (k kind) String() string {
@@ -43,6 +52,10 @@ func (k kind) String() string {
 		return "value"
 	case kindBatch:
 		return "journal batch"
+	case kindTopic, kindSegment:
+		return "topic index"
+	case kindPending, kindRemoved:
+		return "pending change"
 	}
 	return fmt.Sprintf("kind %q", byte(k))
 }
@@ -78,31 +91,36 @@ func corrupt(k kind, key []byte, err error) error {
 }
 
 // seal returns the record for a payload.
-func seal(k kind, key, payload []byte) []byte {
+func seal(k kind, key, payload []byte) []byte { return sealAs(schema, k, key, payload) }
+
+func sealAs(version byte, k kind, key, payload []byte) []byte {
 	raw := make([]byte, frameLength, frameLength+len(payload))
-	raw[0] = schema
+	raw[0] = version
 	raw = append(raw, payload...)
 	binary.BigEndian.PutUint32(raw[1:], checksum(k, key, raw))
 	return raw
 }
 
 // unseal returns the payload of a record, a part of raw.
-func unseal(k kind, key, raw []byte) ([]byte, error) {
+func unseal(k kind, key, raw []byte) ([]byte, error) { return unsealUpTo(schema, k, key, raw) }
+
+// unsealUpTo is unseal for records of any schema up to the newest known.
+func unsealUpTo(newest byte, k kind, key, raw []byte) ([]byte, error) {
 	if len(raw) < frameLength {
 		return nil, corrupt(k, key, fmt.Errorf("%w: %d bytes are too few", ErrDamaged, len(raw)))
 	}
 	if binary.BigEndian.Uint32(raw[1:]) != checksum(k, key, raw) {
 		return nil, corrupt(k, key, fmt.Errorf("%w: wrong checksum", ErrDamaged))
 	}
-	if raw[0] != schema {
-		return nil, corrupt(k, key, fmt.Errorf("%w: schema %d, this one knows %d", ErrNewer, raw[0], schema))
+	if raw[0] == 0 || raw[0] > newest {
+		return nil, corrupt(k, key, fmt.Errorf("%w: schema %d, this one knows %d", ErrNewer, raw[0], newest))
 	}
 	return raw[frameLength:], nil
 }
 
 func checksum(k kind, key, raw []byte) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli)
-	head := binary.AppendUvarint([]byte{byte(k)}, uint64(len(key)))
+	head := binary.AppendUvarint(append(make([]byte, 0, 11), byte(k)), uint64(len(key)))
 	sum := crc32.Update(0, table, head)
 	sum = crc32.Update(sum, table, key)
 	sum = crc32.Update(sum, table, raw[:1])

@@ -214,13 +214,14 @@ func (s *Store) reopen(cause error) (*handle, error) {
 		if isFault(cause) || errors.Is(cause, ErrDamaged) {
 			_, err = h.inspect()
 		}
+		g := s.loadFrom(h)
 		if err == nil {
-			err = s.prove(h, nil)
+			err = s.prove(h, nil, g)
 		}
 		if err == nil {
 			return h, nil
 		}
-		if s.settledAt(h) {
+		if s.settledAt(h, g) {
 			return h, err
 		}
 		s.retire(h)
@@ -234,7 +235,7 @@ func (s *Store) reopen(cause error) (*handle, error) {
 	if readErr != nil {
 		return nil, errors.Join(err, readErr)
 	}
-	if !s.settledAt(h) {
+	if !s.settledAt(h, s.loadFrom(h)) {
 		s.retire(h)
 		return nil, err
 	}
@@ -242,20 +243,27 @@ func (s *Store) reopen(cause error) (*handle, error) {
 }
 
 // prove commits nothing but a fixed record, and with it everything that can be
-// read, and then opens the handle for reading. Repairs, if any, are part of it.
-func (s *Store) prove(h *handle, repairs func(*bbolt.Tx) error) error {
+// read, and then opens the handle for reading. Repairs, if any, are part of
+// it, and so is the folding of what was pending in the file.
+func (s *Store) prove(h *handle, repairs func(*bbolt.Tx) error, g *generation) error {
 	id, err := h.update(func(tx *bbolt.Tx) (bool, error) {
 		if err := prepareBuckets(tx); err != nil {
 			return false, err
 		}
 		if repairs != nil {
-			return true, repairs(tx)
+			if err := repairs(tx); err != nil {
+				return false, err
+			}
 		}
-		return true, nil
+		t, err := newTxn(s, loaded(g), tx)
+		if err != nil {
+			return false, err
+		}
+		return true, t.foldAll()
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		// Whether this commit took place makes no difference to a reader, if
 		// the one before it has no open outcome.
 		var unknown *unknownError
@@ -264,10 +272,45 @@ func (s *Store) prove(h *handle, repairs func(*bbolt.Tx) error) error {
 		}
 		return fmt.Errorf("file takes no writes: %w", err)
 	}
+	s.install(h, id, newPending(g.number+1))
+	return nil
+}
+
+// loadFrom returns what is pending in a file that nobody writes to, as far as
+// it can be read.
+func (s *Store) loadFrom(h *handle) *generation {
+	g := newGeneration(0)
+	tx, err := h.begin(false)
+	if err == nil {
+		err = h.read(tx, func(tx *bbolt.Tx) error { return s.load(tx, g) })
+	}
+	switch {
+	case isFault(err):
+		s.damage.page(s.log, err)
+	case err != nil:
+		s.damage.report(s.log, err)
+	}
+	return g
+}
+
+// loaded returns a generation from the file as what is pending.
+func loaded(g *generation) *pending {
+	p := newPending(g.number + 1)
+	p.frozen, p.fold = g, newFolding(g)
+	return p
+}
+
+// install opens a handle for reading up to a transaction, with what is pending
+// in it.
+func (s *Store) install(h *handle, id uint64, p *pending) {
+	s.pending.mu.Lock()
+	defer s.pending.mu.Unlock()
+	s.pending.active, s.pending.frozen, s.pending.fold = p.active, p.frozen, p.fold
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.settleLocked(h, id)
 	s.calls.reset(id)
 	s.batches.reset()
-	return nil
 }
 
 // settleLocked declares all transactions up to id durable.
@@ -278,20 +321,19 @@ func (s *Store) settleLocked(h *handle, id uint64) {
 
 // settledAt opens a handle for reading whose latest transaction has no open
 // outcome, and tells whether it is so.
-func (s *Store) settledAt(h *handle) bool {
-	var id uint64
+func (s *Store) settledAt(h *handle, g *generation) bool {
 	tx, err := h.begin(false)
 	if err != nil {
 		return false
 	}
-	id = uint64(tx.ID())
+	id := uint64(tx.ID())
 	h.rollback(tx)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if id > s.known {
+	known := s.known
+	s.mu.Unlock()
+	if id > known {
 		return false
 	}
-	h.durable.Store(s.known)
-	s.calls.reset(id)
+	s.install(h, known, loaded(g))
 	return true
 }

@@ -56,7 +56,7 @@ func (s *Store) verify(h *handle, setBack bool) (repairs func(*bbolt.Tx) error, 
 }
 
 func (v *survey) run(b *buckets) error {
-	if _, err := unseal(kindMeta, []byte(metaSchema), b.meta.Get([]byte(metaSchema))); err != nil {
+	if err := checkSchema(b.meta.Get([]byte(metaSchema))); err != nil {
 		if errors.Is(err, ErrNewer) {
 			return err
 		}
