@@ -107,6 +107,7 @@ type Server struct {
 	hub      *hub
 	tasks    tasks
 	calls    watch // remote calls that run
+	io       watch // bodies that are read and responses that are written
 	stats    counters
 	upgrader *wsframe.Upgrader
 	outbox   outbox
@@ -116,6 +117,7 @@ type Server struct {
 	finish   context.CancelFunc
 	crowded  atomic.Int64 // when crowding last logged, in Unix seconds
 	deaf     atomic.Bool  // it was logged that deadlines cannot be set
+	hearing  atomic.Bool  // deadlines can be set
 
 	handshakesByAddr *limiter
 	handshakesByUser *limiter
@@ -175,6 +177,7 @@ func New(options *Options) (*Server, error) {
 		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),
 	}
 	srv.calls.tasks, srv.calls.tick = &srv.tasks, callTick
+	srv.io.tasks, srv.io.tick = &srv.tasks, min(250*time.Millisecond, o.BodyTimeout/4, o.WriteTimeout/4)
 	srv.life, srv.finish = context.WithCancel(context.Background())
 	return srv, nil
 }
@@ -246,8 +249,8 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	closing := srv.closing
 	srv.mu.RUnlock()
 	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	values := [...]string{"no-store", "nosniff"}
+	h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
 	if closing {
 		h.Set("Retry-After", "1")
 		writeFault(w, http.StatusServiceUnavailable, "shutdown")

@@ -33,6 +33,9 @@ func (srv *Server) cookieSeal(random, user string) string {
 }
 
 func (srv *Server) readCookie(r *http.Request) string {
+	if len(r.Header["Cookie"]) == 0 {
+		return ""
+	}
 	c, err := r.Cookie(srv.opts.Cookie.Name)
 	if err != nil {
 		return ""

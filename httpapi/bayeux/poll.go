@@ -22,8 +22,8 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, status, code)
 		return
 	}
-	control := http.NewResponseController(w)
-	body, status, code := srv.readBody(w, r, control)
+	clock := srv.newIOClock(w, r)
+	body, status, code := srv.readBody(w, r, clock)
 	if status != 0 {
 		w.Header().Set("Connection", "close")
 		writeFault(w, status, code)
@@ -41,10 +41,10 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{srv: srv, ctx: r.Context(), request: r, browser: srv.readCookie(r)}
 	defer x.release()
 	x.run(list)
-	if x.parked != nil && !srv.park(x, control) {
+	if x.parked != nil && !srv.park(x, clock.control) {
 		return
 	}
-	srv.respond(x, w, control)
+	srv.respond(x, w, clock)
 }
 
 // checkBody refuses a body by its headers.
@@ -56,24 +56,31 @@ func checkBody(r *http.Request, limit int) (status int, code string) {
 		return http.StatusUnsupportedMediaType, "content_encoding"
 	}
 	// Anything but JSON could be sent across sites without a CORS preflight.
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	charset := params["charset"]
-	if err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if !isJSON(r.Header.Get("Content-Type")) {
 		return http.StatusUnsupportedMediaType, "content_type"
 	}
 	return 0, ""
 }
 
-func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, control *http.ResponseController) (body []byte, status int, code string) {
-	if err := control.SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout)); err != nil && !srv.deaf.Swap(true) {
-		srv.log.Warn("bayeux: a wrapper around the handler hides deadlines; the http.Server's own timeouts apply", "error", err)
+func isJSON(contentType string) bool {
+	switch contentType { // what clients send
+	case "application/json", "application/json;charset=UTF-8", "application/json; charset=utf-8":
+		return true
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(srv.opts.MaxMessageBytes)))
+	kind, params, err := mime.ParseMediaType(contentType)
+	charset := params["charset"]
+	return err == nil && kind == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8"))
+}
+
+func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, clock *ioClock) (body []byte, status int, code string) {
+	clock.begin(srv.opts.BodyTimeout, clock.control.SetReadDeadline)
+	body, err := readAll(w, r, int64(srv.opts.MaxMessageBytes))
 	if err == nil {
 		// A deadline left behind would end the watch for a dead client.
-		_ = control.SetReadDeadline(time.Time{})
+		clock.end()
 		return body, 0, ""
 	}
+	clock.leave()
 	var tooLarge *http.MaxBytesError
 	var timeout net.Error
 	switch {
@@ -83,6 +90,18 @@ func (srv *Server) readBody(w http.ResponseWriter, r *http.Request, control *htt
 		return nil, http.StatusRequestTimeout, "body_timeout"
 	}
 	return nil, http.StatusBadRequest, "bad_body"
+}
+
+// readAll reads a body of known length, which is not above the limit, or of an
+// unknown one. The memory grows with what has come, not with what was announced.
+func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	const trusted = 4 << 10
+	if n := r.ContentLength; n > 0 && n <= trusted {
+		body := make([]byte, n)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 }
 
 // park holds a connect until there is something to say, its time is over or
@@ -117,7 +136,7 @@ func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
 
 // respond writes the handshake's reply, the waiting messages and the other
 // replies. What could not be written stays queued.
-func (srv *Server) respond(x *exchange, w http.ResponseWriter, control *http.ResponseController) {
+func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
 	x.awaitCalls()
 	body, overtaken, flying := x.assemble()
 	if overtaken {
@@ -127,18 +146,20 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, control *http.Res
 	if x.setCookie != "" && x.status == 0 {
 		srv.writeCookie(w, x.request, x.setCookie)
 	}
-	_ = control.SetWriteDeadline(time.Now().Add(srv.opts.WriteTimeout))
+	clock.begin(srv.opts.WriteTimeout, clock.control.SetWriteDeadline)
 	written := false
 	if x.status != 0 {
 		w.Header().Set("Retry-After", "5")
 		writeFault(w, x.status, x.code)
 	} else {
-		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		values := [...]string{"application/json;charset=UTF-8", strconv.Itoa(len(body))}
+		h := w.Header()
+		h["Content-Type"], h["Content-Length"] = values[0:1:1], values[1:2:2]
 		w.WriteHeader(http.StatusOK)
 		_, err := w.Write(body)
 		if err == nil {
-			err = control.Flush()
+			// Only so is an error seen.
+			err = clock.control.Flush()
 		}
 		written = (err == nil || errors.Is(err, http.ErrNotSupported)) && x.ctx.Err() == nil
 	}
@@ -146,7 +167,7 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, control *http.Res
 		x.session.written(flying, written, x.connect != nil || x.handshake != nil)
 	}
 	// The next request on this connection must not inherit the deadline.
-	_ = control.SetWriteDeadline(time.Time{})
+	clock.end()
 }
 
 // assemble forms the body of an HTTP response. It reports whether messages are

@@ -47,6 +47,7 @@ type Session struct {
 	ownPing                                 time.Duration
 	advise                                  bool // the next connect reply tells new times
 	expiry                                  *time.Timer
+	fires                                   time.Time // when expiry does; it may be too early
 	lazy                                    *time.Timer
 	sent                                    bucket    // messages from the client
 	active                                  time.Time // when there was more than connects
@@ -385,7 +386,7 @@ func (s *Session) processingLocked(hold time.Duration) {
 	s.overdue = time.Time{}
 	if limit := s.srv.opts.MaxProcessing; limit > 0 && s.expiry != nil {
 		s.overdue = time.Now().Add(hold + limit)
-		s.expiry.Reset(hold + limit)
+		s.expireLocked(s.overdue)
 	}
 }
 
@@ -396,17 +397,28 @@ func (s *Session) armLocked() {
 	}
 	d := s.interval + s.lifeLocked()
 	s.deadline = time.Now().Add(d)
-	if s.expiry == nil {
-		s.expiry = time.AfterFunc(d, s.expire)
+	s.expireLocked(s.deadline)
+}
+
+// expireLocked makes sure that expire is called by then. A timer that fires too
+// early sets itself anew, which is cheaper than setting it for each request.
+func (s *Session) expireLocked(t time.Time) {
+	switch {
+	case s.expiry == nil:
+		s.expiry = time.AfterFunc(time.Until(t), s.expire)
+	case s.fires.IsZero() || t.Before(s.fires):
+		s.expiry.Reset(time.Until(t))
+	default:
 		return
 	}
-	s.expiry.Reset(d)
+	s.fires = t
 }
 
 func (s *Session) expire() {
 	s.srv.tasks.begin()
 	defer s.srv.tasks.end()
 	s.mu.Lock()
+	s.fires = time.Time{}
 	end := s.deadline
 	if end.IsZero() {
 		end = s.overdue
@@ -415,8 +427,8 @@ func (s *Session) expire() {
 		s.mu.Unlock()
 		return
 	}
-	if left := time.Until(end); left > 0 {
-		s.expiry.Reset(left)
+	if time.Now().Before(end) {
+		s.expireLocked(end)
 		s.mu.Unlock()
 		return
 	}
