@@ -68,7 +68,8 @@ var (
 	appIDForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 )
 
-// compile checks the settings; the error joins all faults.
+// compile checks the settings. The error joins all faults and shows no values:
+// people paste secrets into the wrong field.
 func (s settings) compile() (*config, error) {
 	c := &config{settings: s, path: "/"}
 	var faults []error
@@ -81,7 +82,7 @@ func (s settings) compile() (*config, error) {
 	c.origin, c.host = origin, host
 	if s.tenant != "" {
 		if !tenantForm.MatchString(s.tenant) {
-			fault("Tenant: %q is not 1 to 63 lower-case letters, digits and -", s.tenant)
+			fault("Tenant: is not 1 to 63 lower-case letters, digits and -")
 		}
 		c.path = "/" + s.tenant + "/"
 	}
@@ -101,7 +102,7 @@ func (s settings) compile() (*config, error) {
 		fault("MaxOccupants: %d is negative", s.maxOccupants)
 	}
 	if s.embed != EmbedScript && s.embed != EmbedFrame {
-		fault("Embed: %q is neither %q nor %q", s.embed, EmbedScript, EmbedFrame)
+		fault("Embed: is neither %q nor %q", EmbedScript, EmbedFrame)
 	}
 	if s.webhookSecret != "" && len(s.webhookSecret) < minSecret {
 		fault("WebhookSecret: shorter than %d bytes", minSecret)
@@ -115,7 +116,7 @@ func (c *config) compileToken() error {
 	}
 	var faults []error
 	if !appIDForm.MatchString(c.appID) {
-		faults = append(faults, fmt.Errorf("Token.AppID: %q is not letters, digits, '.', '_' and '-'", c.appID))
+		faults = append(faults, errors.New("Token.AppID: is not letters, digits, '.', '_' and '-'"))
 	}
 	if len(c.secret) < minSecret {
 		faults = append(faults, fmt.Errorf("Token.Secret: shorter than %d bytes", minSecret))
@@ -139,10 +140,10 @@ func (c *config) compileToken() error {
 func (c *config) compileJaaS() error {
 	var faults []error
 	if !appIDForm.MatchString(c.appID) {
-		faults = append(faults, fmt.Errorf("AppID: %q is not letters, digits, '.', '_' and '-'", c.appID))
+		faults = append(faults, errors.New("AppID: is not letters, digits, '.', '_' and '-'"))
 	}
 	if !appIDForm.MatchString(c.keyID) {
-		faults = append(faults, fmt.Errorf("KeyID: %q is not letters, digits, '.', '_' and '-'", c.keyID))
+		faults = append(faults, errors.New("KeyID: is not letters, digits, '.', '_' and '-'"))
 	}
 	key, err := parseKey(c.privateKey)
 	if err != nil {
@@ -157,7 +158,7 @@ func (c *config) compileJaaS() error {
 func parseServer(text string) (origin, host string, err error) {
 	u, err := url.Parse(strings.TrimSuffix(text, "/"))
 	if err != nil || u.Host == "" || u.Hostname() == "" {
-		return "", "", fmt.Errorf("%q is not an address such as https://meet.example.org", text)
+		return "", "", errors.New("is not an address such as https://meet.example.org")
 	}
 	if u.User != nil || u.Path != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.ContainsAny(u.Host, " ;,'\"*") {
 		return "", "", errors.New("must have nothing but scheme, host and port")
@@ -167,7 +168,7 @@ func parseServer(text string) (origin, host string, err error) {
 	case u.Scheme == "https":
 	case u.Scheme == "http" && loopback(host):
 	default:
-		return "", "", fmt.Errorf("%q is not https", text)
+		return "", "", errors.New("is not https")
 	}
 	return u.Scheme + "://" + strings.ToLower(u.Host), host, nil
 }

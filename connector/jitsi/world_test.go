@@ -82,6 +82,7 @@ func (c *clock) move(d time.Duration) {
 type world struct {
 	t        *testing.T
 	clock    *clock
+	opts     jitsi.Options
 	provider *jitsi.Provider
 	fake     *fakejitsi.Server
 	server   *httptest.Server
@@ -113,17 +114,30 @@ func newWorld(t *testing.T, jaas bool, change func(*jitsi.Options, *fakejitsi.Op
 	}
 	w.fake = fakejitsi.New(fo)
 	t.Cleanup(w.fake.Close)
-	var err error
-	if jaas {
-		w.provider, err = jitsi.NewJaaS(jitsi.JaaS{AppID: jaasApp, KeyID: "k1", PrivateKey: keyPEM(t, key()), Server: w.server.URL}, roomSecret, &po)
-	} else {
-		w.provider, err = jitsi.New(w.server.URL, roomSecret, &po)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.opts = po
+	w.provider = w.fresh(jaas)
 	return w
 }
+
+// fresh is another provider with the same options.
+func (w *world) fresh(jaas bool) *jitsi.Provider {
+	w.t.Helper()
+	var p *jitsi.Provider
+	var err error
+	if jaas {
+		account := jitsi.JaaS{AppID: jaasApp, KeyID: "k1", PrivateKey: keyPEM(w.t, key()), Server: w.server.URL}
+		p, err = jitsi.NewJaaS(account, roomSecret, &w.opts)
+	} else {
+		p, err = jitsi.New(w.server.URL, roomSecret, &w.opts)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// systemKeys are those that may close rooms.
+func systemKeys() map[string]*rsa.PublicKey { return map[string]*rsa.PublicKey{"k": &key().PublicKey} }
 
 // hook hands a webhook to the provider as the library does.
 func (w *world) hook(rw http.ResponseWriter, r *http.Request) {

@@ -53,7 +53,8 @@ class Person {
   }
 
   async rest(method, path, data) {
-    const res = await this.context.request.fetch(`/portal/rest/webconferencing${path}`, { method, data });
+    const headers = { "x-client-id": "rest" };
+    const res = await this.context.request.fetch(`/portal/rest/webconferencing${path}`, { method, data, headers });
     const text = await res.text();
     return { status: res.status(), body: text ? JSON.parse(text) : null };
   }
