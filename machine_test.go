@@ -84,7 +84,7 @@ func (m *model) command() command {
 	if len(m.seats) > 0 {
 		ref = rapid.SampledFrom(m.seats).Draw(t, "seat")
 	}
-	switch rapid.IntRange(0, 23).Draw(t, "command") {
+	switch rapid.IntRange(0, 27).Draw(t, "command") {
 	case 0, 1:
 		return m.create(user)
 	case 2:
@@ -123,6 +123,17 @@ func (m *model) command() command {
 		return &joinCommand{access: acc, seat: SeatID(m.secret()), inviteID: m.secret(), accept: true}
 	case 22:
 		return &joinCommand{access: acc, seat: SeatID(m.secret()), inviteID: m.secret(), takeover: true}
+	case 23:
+		return &leaveCommand{by: Actor{User: user}, device: acc.by.Client}
+	case 24:
+		return &leaveCommand{by: Actor{User: user}, device: acc.by.Client, why: ReasonBusy}
+	case 25:
+		return &forceEndCommand{by: Actor{User: "root", Admin: true}}
+	case 26:
+		if rapid.IntRange(0, 9).Draw(t, "rarely") == 0 {
+			return &eraseCommand{by: Actor{User: "root", Admin: true}, user: user}
+		}
+		return tickCommand{}
 	default:
 		return &guestCommand{access: acc, guest: "d"}
 	}
@@ -153,6 +164,11 @@ func (m *model) run(cmd command) {
 		return
 	}
 	m.checkVersion(cmd, before, t)
+	if t.call != nil {
+		if found := append(recordFaults(t.call), stepFaults(before, t.call, t.events)...); len(found) > 0 {
+			m.t.Fatalf("%T: %q", cmd, found)
+		}
+	}
 	m.call = t.call
 	m.checkEvents(before, t.events)
 	if m.call != nil {
