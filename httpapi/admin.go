@@ -5,15 +5,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/webconferencing/webconferencing"
 )
 
 const (
-	// Live calls, and transitions, of one answer.
-	liveDefault, liveMost         = 50, 100
-	timelineDefault, timelineMost = 200, 1000
+	// liveDefault and liveMost are how many calls one answer has.
+	liveDefault, liveMost = 50, 100
 	// liveShown is how many seats, rings and participants are shown of one call.
 	liveShown = 50
 )
@@ -41,11 +39,29 @@ type liveCallView struct {
 	Participants      []partView    `json:"participants"`
 }
 
+// seatView is a device that is inside.
 type seatView struct {
 	User     string   `json:"user"`
 	ClientID string   `json:"clientId"`
-	Node     string   `json:"node"`
 	Joined   wireTime `json:"joined"`
+	// Node keeps the lease; what is known of the lease is known to it alone.
+	Node      string   `json:"node"`
+	NodeName  *string  `json:"nodeName"`
+	NodeAlive bool     `json:"nodeAlive"`
+	Renewed   wireTime `json:"renewed"`
+	LeaseLeft *int64   `json:"leaseLeft"` // milliseconds
+}
+
+func viewSeat(s *webconferencing.SeatStatus) seatView {
+	v := seatView{
+		User: string(s.User), ClientID: string(s.Client), Joined: wireTime(s.Joined),
+		Node: s.Node, NodeName: orNil(s.NodeName), NodeAlive: s.NodeAlive, Renewed: wireTime(s.Renewed),
+	}
+	if s.Here {
+		left := s.LeaseLeft.Milliseconds()
+		v.LeaseLeft = &left
+	}
+	return v
 }
 
 type ringingView struct {
@@ -66,40 +82,6 @@ type liveCallsView struct {
 	Next  *string             `json:"next"`
 }
 
-// transitionView is one entry of a call's timeline.
-type transitionView struct {
-	EventType    string   `json:"eventType"`
-	CallID       string   `json:"callId"`
-	Epoch        uint64   `json:"epoch"`
-	Version      uint64   `json:"version"`
-	Time         wireTime `json:"time"`
-	ProviderType string   `json:"providerType"`
-	Title        string   `json:"title"`
-	State        *string  `json:"state"`
-	Reason       *string  `json:"reason"`
-	Part         *string  `json:"part"`
-	ClientID     *string  `json:"clientId"`
-	Count        int      `json:"count,omitempty"`
-	Waiting      bool     `json:"waiting,omitempty"`
-	Silent       bool     `json:"silent,omitempty"`
-	Actor        *string  `json:"actor"`
-	Cause        *string  `json:"cause"`
-	Evidence     *string  `json:"evidence"`
-	Node         *string  `json:"node"`
-	// Ref is the reference of the request that brought it about.
-	Ref  *string   `json:"ref"`
-	Ring *string   `json:"ring"`
-	Legs []legView `json:"legs"`
-}
-
-type timelineView struct {
-	Events []transitionView    `json:"events"`
-	Users  map[string]userView `json:"users"`
-	// Next is where the page of earlier transitions ends, null if there are
-	// none.
-	Next *string `json:"next"`
-}
-
 // onlyAdmins is asked before anything else about an administrator's command, so
 // that nobody else learns which calls there are.
 func onlyAdmins(by webconferencing.Actor) error {
@@ -114,6 +96,8 @@ func (a *API) adminCommand(ctx context.Context, name string, in *invocation, id 
 	switch name {
 	case "get_timeline":
 		result, err = a.timeline(ctx, in.by, id, in.args)
+	case "explain":
+		result, err = a.explain(ctx, in.by, id)
 	case "force_end":
 		result, err = a.forceEnd(ctx, in.by, id, in.args)
 	default:
@@ -162,27 +146,45 @@ func (a *API) liveCalls(ctx context.Context, by webconferencing.Actor, args *arg
 		calls = calls[:limit]
 		v.Next = orNil(string(calls[limit-1].ID))
 	}
+	seats, err := a.seatsByCall(ctx, by)
+	if err != nil {
+		return nil, err
+	}
 	var people people
 	for _, c := range calls {
-		v.Calls = append(v.Calls, viewLiveCall(c, &people))
+		v.Calls = append(v.Calls, viewLiveCall(c, seats[c.ID], &people))
 	}
 	v.Users = a.show(ctx, people)
 	return v, nil
 }
 
-func viewLiveCall(c *webconferencing.Call, people *people) liveCallView {
+// seatsByCall returns what is known of the first seats of each call.
+func (a *API) seatsByCall(ctx context.Context, by webconferencing.Actor) (map[webconferencing.CallID][]seatView, error) {
+	list, err := a.svc.LiveSeats(ctx, by)
+	if err != nil {
+		return nil, err
+	}
+	seats := make(map[webconferencing.CallID][]seatView)
+	for i := range list {
+		if id := list[i].Call; len(seats[id]) < liveShown {
+			seats[id] = append(seats[id], viewSeat(&list[i]))
+		}
+	}
+	return seats, nil
+}
+
+func viewLiveCall(c *webconferencing.Call, seats []seatView, people *people) liveCallView {
 	v := liveCallView{
 		ID: string(c.ID), Title: c.Title, Owner: refView{ID: c.Owner.ID, Type: string(c.Owner.Type)}, Group: c.IsGroup(),
 		ProviderType: c.Provider, State: orNil(string(c.State)), Epoch: c.Epoch, Version: c.Version,
 		Starter: orNil(string(c.Starter)), Started: wireTime(c.Started), RingUntil: wireTime(c.RingUntil), EndBy: wireTime(c.EndBy),
 		ParticipantsTotal: len(c.Participants), SeatsTotal: len(c.Seats),
-		Seats: make([]seatView, 0, min(len(c.Seats), liveShown)), Ringing: []ringingView{},
+		Seats: append([]seatView{}, seats...), Ringing: []ringingView{},
 		Participants: make([]partView, 0, min(len(c.Participants), liveShown)),
 	}
 	people.add(c.Starter)
-	for _, s := range c.Seats[:min(len(c.Seats), liveShown)] {
-		people.add(s.User)
-		v.Seats = append(v.Seats, seatView{User: string(s.User), ClientID: string(s.Client), Node: s.Node, Joined: wireTime(s.Joined)})
+	for i := range seats {
+		people.add(webconferencing.UserID(seats[i].User))
 	}
 	for _, p := range c.Participants {
 		if p.Ring == webconferencing.RingRinging && len(v.Ringing) < liveShown {
@@ -218,78 +220,6 @@ func (a *API) show(ctx context.Context, ids people) map[string]userView {
 	return views
 }
 
-// timeline returns the latest transitions of a call, oldest first, and with a
-// cursor those before it.
-func (a *API) timeline(ctx context.Context, by webconferencing.Actor, id webconferencing.CallID, args *arguments) (any, error) {
-	if err := onlyAdmins(by); err != nil {
-		return nil, err
-	}
-	cursor, limit, err := page(args, timelineDefault, timelineMost)
-	if err != nil {
-		return nil, err
-	}
-	events, err := a.svc.Timeline(ctx, by, id)
-	if err != nil {
-		return nil, err
-	}
-	if cursor != "" {
-		if events, err = before(events, cursor); err != nil {
-			return nil, err
-		}
-	}
-	v := timelineView{Events: []transitionView{}}
-	if extra := len(events) - limit; extra > 0 {
-		v.Next = orNil(placeOf(events, extra))
-		events = events[extra:]
-	}
-	var people people
-	for i := range events {
-		e := &events[i]
-		people.add(e.Part)
-		people.add(e.Actor)
-		v.Events = append(v.Events, viewTransition(e))
-	}
-	v.Users = a.show(ctx, people)
-	return v, nil
-}
-
-// placeOf names a transition by its run, version, and place in the commit. The
-// end of the list changes all the time, and its beginning is forgotten.
-func placeOf(events []webconferencing.Event, i int) string {
-	e, nth := &events[i], 0
-	for j := i - 1; j >= 0 && events[j].Epoch == e.Epoch && events[j].Version == e.Version; j-- {
-		nth++
-	}
-	return fmt.Sprintf("%d.%d.%d", e.Epoch, e.Version, nth)
-}
-
-// before returns the transitions in front of the named one.
-func before(events []webconferencing.Event, place string) ([]webconferencing.Event, error) {
-	var epoch, version, nth uint64
-	if n, err := fmt.Sscanf(place, "%d.%d.%d", &epoch, &version, &nth); err != nil || n != 3 || strings.Count(place, ".") != 2 {
-		return nil, invalid("cursor", "is not one of ours")
-	}
-	for i := range events {
-		e := &events[i]
-		if later := cmp.Or(cmp.Compare(e.Epoch, epoch), cmp.Compare(e.Version, version)); later > 0 || later == 0 && nth == 0 {
-			return events[:i], nil
-		} else if later == 0 {
-			nth--
-		}
-	}
-	return events, nil
-}
-
-func viewTransition(e *webconferencing.Event) transitionView {
-	return transitionView{
-		EventType: string(e.Type), CallID: string(e.CallID), Epoch: e.Epoch, Version: e.Version, Time: wireTime(e.Time),
-		ProviderType: e.Provider, Title: e.Title, State: orNil(string(e.State)), Reason: orNil(string(e.Reason)),
-		Part: orNil(string(e.Part)), ClientID: orNil(string(e.Client)), Count: e.Count, Waiting: e.Waiting, Silent: e.Silent,
-		Actor: orNil(string(e.Actor)), Cause: orNil(string(e.Cause)), Node: orNil(e.Node),
-		Evidence: orNil(e.Evidence), Ref: orNil(e.Ref), Ring: orNil(string(e.Ring)), Legs: viewLegs(e.Legs),
-	}
-}
-
 // forceEnd ends a call whoever is inside.
 func (a *API) forceEnd(ctx context.Context, by webconferencing.Actor, id webconferencing.CallID, args *arguments) (any, error) {
 	if err := onlyAdmins(by); err != nil {
@@ -299,10 +229,7 @@ func (a *API) forceEnd(ctx context.Context, by webconferencing.Actor, id webconf
 	if err := args.fault(); err != nil {
 		return nil, err
 	}
-	if len(why) > maxIDLength {
-		return nil, invalid("why", "is longer than 255 characters")
-	}
-	return a.callResult(ctx, by)(a.svc.StopCall(ctx, by, id))
+	return a.callResult(ctx, by)(a.svc.ForceEnd(ctx, by, id, why))
 }
 
 func (a *API) getAdminCalls(ctx context.Context, q *request) (any, error) {
@@ -311,14 +238,6 @@ func (a *API) getAdminCalls(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	return a.liveCalls(ctx, q.by, args)
-}
-
-func (a *API) getTimeline(ctx context.Context, q *request) (any, error) {
-	args, err := q.asArguments("cursor", "limit")
-	if err != nil {
-		return nil, err
-	}
-	return a.timeline(ctx, q.by, q.callID(), args)
 }
 
 func (a *API) postForceEnd(ctx context.Context, q *request) (any, error) {

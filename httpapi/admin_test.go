@@ -13,7 +13,7 @@ func TestAdministrationIsForAdministrators(t *testing.T) {
 	w.rest("mary", "POST", "calls", teamCall("g/product_team")).wantOK(t)
 	mary := w.dial("mary", "m1", "websocket")
 	for _, id := range []string{"g/product_team", "nothing"} {
-		for _, command := range []string{"get_timeline", "force_end"} {
+		for _, command := range []string{"get_timeline", "explain", "force_end"} {
 			if f := mary.fails("ACCESS_ERROR", command, object{"id": id}); f["version"] != nil {
 				t.Errorf("got %v", f)
 			}
@@ -33,7 +33,13 @@ func TestAdministrationIsForAdministrators(t *testing.T) {
 	} {
 		root.fails("CLIENT_ERROR", command, args)
 	}
+	if v := root.do("explain", object{"id": "g/product_team"}); v["state"] != "started" || len(v["ringing"].([]any)) != 2 {
+		t.Errorf("got %v", v)
+	}
 	if v := root.do("force_end", object{"id": "g/product_team", "why": "asked for"}); v["state"] != "stopped" {
+		t.Errorf("got %v", v)
+	}
+	if v := root.do("explain", object{"id": "g/product_team"}); !strings.Contains(fmt.Sprint(v["sentences"]), "asked for") || v["last"].(object)["cause"] != "admin" {
 		t.Errorf("got %v", v)
 	}
 	root.fails("NOT_FOUND_ERROR", "force_end", object{"id": "nothing"})

@@ -129,6 +129,11 @@ func goodCalls(run *teamRun) []goodRequest {
 				c["ringing"].([]any)[0].(object)["user"] == "john" && a.body["users"].(object)["john"].(object)["title"] == "John Smith" &&
 				!strings.Contains(string(a.raw), "inviteId")
 		}},
+		{"root", "GET", "admin/calls/p%2F2/explanation", nil, func(a answer) any {
+			seat := a.body["seats"].([]any)[0].(object)
+			return a.body["state"] == "started" && a.body["summary"] != "" && seat["user"] == "mary" && seat["leaseLeft"].(float64) > 20_000 &&
+				a.body["ringing"].([]any)[0].(object)["user"] == "john" && len(a.body["deadlines"].([]any)) > 0 && a.body["last"].(object)["eventType"] == "call_joined"
+		}},
 		{"root", "POST", "admin/calls/p%2F2/end", func() any { return object{"why": "asked on the telephone"} }, func(a answer) any { return a.body["state"] == "stopped" }},
 		{"root", "GET", "admin/calls/p%2F2/timeline?limit=2", nil, func(a answer) any {
 			events := a.body["events"].([]any)

@@ -56,6 +56,7 @@ func (a *API) routeTable() []route {
 		{get, "live-calls", forAdmins, noBody, a.getLiveCalls},
 		{get, "admin/calls", forAdmins, noBody, a.getAdminCalls},
 		{get, "admin/calls/{id}/timeline", forAdmins, noBody, a.getTimeline},
+		{get, "admin/calls/{id}/explanation", forAdmins, noBody, a.getExplanation},
 		{post, "admin/calls/{id}/end", forAdmins, optionalJSON, a.postForceEnd},
 		{post, "admin/calls/{id}/participants/{user}/ring", forAdmins, optionalJSON, a.postRing},
 		{del, "admin/calls/{id}/participants/{user}", forAdmins, noBody, a.deleteParticipant},

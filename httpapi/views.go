@@ -30,6 +30,15 @@ func orNil[T ~string](s T) *T {
 	return &s
 }
 
+// orNoTime returns nil for the zero time, so that the member is left out.
+func orNoTime(t time.Time) *wireTime {
+	if t.IsZero() {
+		return nil
+	}
+	w := wireTime(t)
+	return &w
+}
+
 type imAccountView struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
@@ -109,6 +118,7 @@ type callView struct {
 	RingFor      int        `json:"ringFor,omitempty"` // seconds
 	Rings        int        `json:"rings,omitempty"`
 	RingNext     *wireTime  `json:"ringNext,omitempty"`
+	AloneUntil   *wireTime  `json:"aloneUntil,omitempty"`
 	Seat         string     `json:"seat,omitempty"`
 	Grant        *grantView `json:"grant,omitempty"`
 }
@@ -240,10 +250,7 @@ func (a *API) viewCall(ctx context.Context, by webconferencing.Actor, c *webconf
 		Starter: orNil(string(c.Starter)), Answered: wireTime(c.Answered),
 		RingFor: int((c.RingFor + time.Second - 1) / time.Second), Rings: c.Rings,
 	}
-	if !c.RingNext.IsZero() {
-		next := wireTime(c.RingNext)
-		v.RingNext = &next
-	}
+	v.RingNext, v.AloneUntil = orNoTime(c.RingNext), orNoTime(c.AloneUntil)
 	user, group, err := a.svc.Owner(ctx, c)
 	if err != nil && webconferencing.CodeOf(err) != webconferencing.CodeNotFound {
 		return callView{}, err
