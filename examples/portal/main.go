@@ -38,6 +38,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/connector/jitsi"
 	"github.com/webconferencing/webconferencing/connector/webrtc"
 	"github.com/webconferencing/webconferencing/httpapi"
 	"github.com/webconferencing/webconferencing/store/boltstore"
@@ -63,6 +64,7 @@ type config struct {
 	data     string
 	logLevel slog.Level
 	ring     time.Duration
+	jitsi    string // address of a Jitsi Meet server, "" for none
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -73,6 +75,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	flags.StringVar(&c.data, "data", "", "`folder` for calls and keys (default: a folder in the user's cache)")
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	flags.DurationVar(&c.ring, "ring", 45*time.Second, "how long a call rings")
+	flags.StringVar(&c.jitsi, "jitsi", "", "also offer calls on the Jitsi Meet server at this `URL`")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
@@ -146,14 +149,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 // newCalls is the part that your own portal needs too: a provider, the
 // service, and the HTTP handlers in front of it.
 func newCalls(store webconferencing.Store, people *directory, auth *auth, key []byte, cfg config, logger *slog.Logger) (*webconferencing.Service, *httpapi.API, error) {
-	// Within one network calls work without any server for the media. Across
-	// networks, give the provider STUN and TURN servers.
-	calls, err := webrtc.New(nil)
+	providers, err := newProviders(cfg, key)
 	if err != nil {
 		return nil, nil, err
 	}
 	svc, err := webconferencing.New(store, people, &webconferencing.Options{
-		Providers:   []webconferencing.Provider{calls},
+		Providers:   providers,
 		RingTimeout: cfg.ring,
 		Logger:      logger,
 	})
@@ -177,6 +178,23 @@ func newCalls(store webconferencing.Store, people *directory, auth *auth, key []
 		return nil, nil, err
 	}
 	return svc, api, nil
+}
+
+// newProviders makes what carries the calls.
+func newProviders(cfg config, key []byte) ([]webconferencing.Provider, error) {
+	// Within one network calls work without any server for the media. Across
+	// networks, give the provider STUN and TURN servers.
+	direct, err := webrtc.New(nil)
+	if err != nil || cfg.jitsi == "" {
+		return []webconferencing.Provider{direct}, err
+	}
+	// Who knows this key can compute the names of rooms.
+	roomKey, err := hkdf.Key(sha256.New, key, nil, "jitsi rooms", 32)
+	if err != nil {
+		return nil, err
+	}
+	meet, err := jitsi.New(cfg.jitsi, roomKey, nil)
+	return []webconferencing.Provider{direct, meet}, err
 }
 
 // routes puts the library's handlers where existing clients expect them, and

@@ -66,7 +66,7 @@ func newPages(people *directory, auth *auth, svc *webconferencing.Service, logge
 	mux.HandleFunc("GET /portal/admin", p.forAdmins(p.admin))
 	mux.HandleFunc("POST /portal/admin/providers/{type}", p.forAdmins(p.switchProvider))
 	mux.HandleFunc("/", p.notFound)
-	return secureHeaders(http.NewCrossOriginProtection().Handler(mux)), nil
+	return p.secureHeaders(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 // newVoice reads the templates with the words of a language.
