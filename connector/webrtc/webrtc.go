@@ -146,14 +146,17 @@ func (p *Provider) Info() webconferencing.ProviderInfo {
 			"fr": "Appels à deux et en petits groupes, directement de navigateur à navigateur.",
 			"de": "Anrufe zu zweit und in kleinen Gruppen, direkt von Browser zu Browser.",
 		},
-		Version:  "1.0",
-		Groups:   true,
-		Inactive: p.opts.Inactive,
+		Version:    "1.0",
+		Groups:     true,
+		MaxParties: p.opts.MaxParties,
+		Inactive:   p.opts.Inactive,
 	}
 }
 
 // Join implements [webconferencing.Joiner]. It refuses people for whom a mesh
-// has no room any more; devices find each other without a grant.
+// has no room any more, for hosts that ask it themselves: a service has counted
+// before, see [webconferencing.ProviderInfo]. Devices find each other without a
+// grant.
 func (p *Provider) Join(_ context.Context, r webconferencing.JoinRequest) (*webconferencing.Grant, error) {
 	others := make(map[webconferencing.UserID]struct{}, len(r.Call.Seats))
 	for _, s := range r.Call.Seats {
