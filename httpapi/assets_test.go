@@ -112,13 +112,36 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s is %q here and %q in the client", key, english[key], text)
 		}
 	}
+	// A language has its own plural forms, and its own order of words. Which
+	// forms it needs is checked where Intl is, in the client's tests.
 	placeholder := regexp.MustCompile(`\{\w+\}`)
+	named := func(text string) []string {
+		found := placeholder.FindAllString(text, -1)
+		slices.Sort(found)
+		return found
+	}
+	subjects := func(m map[string]string) []string {
+		set := map[string]bool{}
+		for key := range m {
+			subject, form, plural := strings.Cut(key, "#")
+			if plural && !slices.Contains([]string{"zero", "one", "two", "few", "many", "other"}, form) {
+				t.Errorf("%s: there is no plural form %s", key, form)
+			}
+			set[subject] = true
+		}
+		return slices.Sorted(maps.Keys(set))
+	}
 	for name, m := range texts {
-		if got, want := slices.Sorted(maps.Keys(m)), slices.Sorted(maps.Keys(english)); !slices.Equal(got, want) {
+		if got, want := subjects(m), subjects(english); !slices.Equal(got, want) {
 			t.Errorf("%s has keys %q, want %q", name, got, want)
 		}
 		for key, text := range m {
-			if got, want := placeholder.FindAllString(text, -1), placeholder.FindAllString(english[key], -1); !slices.Equal(got, want) {
+			subject, _, plural := strings.Cut(key, "#")
+			want := named(english[key])
+			if plural {
+				want = named(english[subject+"#other"])
+			}
+			if got := named(text); !slices.Equal(got, want) {
 				t.Errorf("%s: %s has %q, want %q", name, key, got, want)
 			}
 		}
