@@ -24,6 +24,7 @@ type historyEntryView struct {
 	Devices      int        `json:"devices"`
 	Others       []userView `json:"others"`
 	OthersTotal  int        `json:"othersTotal"`
+	Unseen       bool       `json:"unseen"`
 }
 
 // historyView is a page of them, newest first.
@@ -125,7 +126,7 @@ func viewHistoryEntry(e *webconferencing.HistoryEntry, users map[webconferencing
 		Owner: refView{ID: e.Owner.ID, Type: string(e.Owner.Type)}, Group: e.Owner.Type.IsGroup(), Title: e.Title,
 		Outgoing: e.Outgoing, Outcome: string(e.Outcome), Reason: orNil(string(e.Reason)),
 		Started: wireTime(e.Started), Ended: wireTime(e.Ended), Spent: e.Spent.Milliseconds(), Devices: e.Devices,
-		Others: make([]userView, 0, len(e.Others)), OthersTotal: e.OthersTotal,
+		Others: make([]userView, 0, len(e.Others)), OthersTotal: e.OthersTotal, Unseen: e.Unseen,
 	}
 	for _, id := range e.Others {
 		v.Others = append(v.Others, nameOnly(knownUser(users, id)))
@@ -133,13 +134,19 @@ func viewHistoryEntry(e *webconferencing.HistoryEntry, users map[webconferencing
 	return v
 }
 
-// markSeen says that the acting user has seen the history and returns how many
-// missed calls remain.
+// markSeen says that the acting user has seen the history, all of it or up to
+// an entry, and returns how many missed calls remain.
 func (a *API) markSeen(ctx context.Context, by webconferencing.Actor, upTo string) (countView, error) {
-	if upTo != "" {
-		return countView{}, invalid("upTo", "is not known here")
+	if len(upTo) > 4*maxIDLength {
+		return countView{}, invalid("upTo", "is too long")
 	}
-	if err := a.svc.MarkSeen(ctx, by); err != nil {
+	var err error
+	if upTo == "" {
+		err = a.svc.MarkSeen(ctx, by)
+	} else {
+		err = a.svc.MarkSeenUpTo(ctx, by, upTo)
+	}
+	if err != nil {
 		return countView{}, err
 	}
 	a.missed.happened(by.User) // the journal tells other processes

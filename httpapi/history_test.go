@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 )
@@ -142,13 +143,30 @@ func TestHistoryPages(t *testing.T) {
 			t.Errorf("got %v, want %s", got, want)
 		}
 		for query, n := range map[string]int{
-			"outcome=missed": 7, "outcome=answered": 0, "with=mary": 7, "with=james": 0, "text=ABOUT%20p/3": 1, "text=nothing": 0,
+			"outcome=missed": 7, "outcome=answered": 0, "with=mary": 7, "with=james": 0, "text=ABOUT%20p/3": 1, "text=nothing": 0, "text=williams": 7,
 			"outcome=missed&with=mary&text=p%2F&limit=5": 5, "cursor=zzz": 0, "cursor=..%2F..%2Fmary": 7,
 		} {
 			if p := w.rest("john", "GET", "history?"+query, nil); len(p.body["entries"].([]any)) != n {
 				t.Errorf("%s: %s, want %d", query, p, n)
 			}
 		}
+		// What was missed after the list was read stays unseen.
+		if p := w.rest("john", "GET", "history/missed", nil); p.body["count"] != 7.0 {
+			t.Errorf("got %s", p)
+		}
+		entry := func(n int) object {
+			return w.rest("john", "GET", "history", nil).body["entries"].([]any)[n].(object)
+		}
+		if p := w.rest("john", "POST", "history/seen", object{"upTo": entry(2)["cursor"]}); p.body["count"] != 2.0 {
+			t.Errorf("got %s", p)
+		}
+		if entry(1)["unseen"] != true || entry(2)["unseen"] != false {
+			t.Errorf("got %v and %v", entry(1), entry(2))
+		}
+		w.rest("john", "POST", "history/seen", object{"upTo": "x"}).wantError(t, 404, "NOT_FOUND_ERROR")
+		w.rest("john", "POST", "history/seen", object{"upTo": strings.Repeat("x", 1021)}).wantError(t, 400, "CLIENT_ERROR")
+		of := w.rest("mary", "GET", "history", nil).body["entries"].([]any)[0].(object)
+		w.rest("james", "POST", "history/seen", object{"upTo": of["cursor"]}).wantError(t, 404, "NOT_FOUND_ERROR")
 		// Everybody sees only what is his own.
 		if p := w.rest("james", "GET", "history", nil); len(p.body["entries"].([]any)) != 0 {
 			t.Errorf("got %s", p)
