@@ -74,8 +74,9 @@ func TestLiveCallPages(t *testing.T) {
 
 // The pages of a timeline make up the whole, also when more happens while
 // somebody turns them, and after the call was removed.
-func TestTimelinePages(t *testing.T) {
-	w := newWorld(t, unlimited())
+func TestTimelinePages(t *testing.T) { bubble(t, testTimelinePages) }
+
+func testTimelinePages(t *testing.T, w *world) {
 	const id = "calls/g%2Fproduct_team"
 	device := []string{"X-Client-Id", "c1"}
 	w.rest("mary", "POST", "calls", teamCall("g/product_team"), device...).wantOK(t)

@@ -3,10 +3,15 @@ package httpapi_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func TestPreconditions(t *testing.T) {
-	w := newWorld(t, unlimited())
+	bubble(t, testPreconditions)
+}
+
+func testPreconditions(t *testing.T, w *world) {
+	synctest.Wait() // a node that starts gives calls that ring their full time again
 	const id = "calls/g%2Fproduct_team"
 	created := w.rest("mary", "POST", "calls", teamCall("g/product_team"))
 	tag := created.Header.Get("ETag")
@@ -50,7 +55,11 @@ func TestPreconditions(t *testing.T) {
 
 // Whoever may read the call learns its version from a conflict, and nobody else.
 func TestConflictsTellTheVersion(t *testing.T) {
-	w := newWorld(t, unlimited())
+	bubble(t, testConflicts)
+}
+
+func testConflicts(t *testing.T, w *world) {
+	synctest.Wait()
 	pair := object{"id": "p/1", "owner": "mary", "ownerType": "user", "provider": "rtc", "participants": []string{"john"}, "start": true}
 	w.rest("mary", "POST", "calls", pair).wantOK(t)
 	joined := w.rest("mary", "POST", "calls/p%2F1/join", nil, "X-Client-Id", "m1")
