@@ -130,7 +130,7 @@ export class CallHistory extends BaseElement {
 			const unseen = entry.unseen ?? (entry.outcome === "missed" && fresh-- > 0 && !searched);
 			days.set(day, [...(days.get(day) ?? []), this.#row(entry, unseen)]);
 		}
-		const lists = [...days].map(([day, rows]) => element("section", { class: "day" }, element("h3", {}, day), element("ul", { role: "list" }, ...rows)));
+		const lists = [...days].map(([day, rows]) => element("section", { class: "day" }, element("h2", {}, day), element("ul", { role: "list" }, ...rows)));
 		this.#days.replaceChildren(...lists);
 		this.#empty.hidden = this.#entries.length > 0;
 		this.#empty.replaceChildren(

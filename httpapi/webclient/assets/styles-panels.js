@@ -74,7 +74,7 @@ export const historyStyles = [
 	theme,
 	panel,
 	sheet(`
-	h3 { padding: 14px 16px 6px; font-size: .82rem; font-weight: 650; color: var(--_muted); }
+	h2 { padding: 14px 16px 6px; font-size: .82rem; font-weight: 650; color: var(--_muted); }
 	.day + .day { border-block-start: 1px solid var(--_border); }
 	li { display: grid; grid-template-columns: auto minmax(0, 1fr) auto auto; align-items: center; gap: 4px 14px; padding: 10px 16px; }
 	li + li { border-block-start: 1px solid color-mix(in srgb, var(--_border) 55%, transparent); }
