@@ -41,7 +41,7 @@ export function runPortal(args) {
 }
 
 export class Portal {
-  /** @param {{data: string, ring?: string, addr?: string, level?: string}} options */
+  /** @param {{data: string, ring?: string, addr?: string, level?: string, jitsi?: string}} options */
   constructor(options) {
     this.options = options;
     this.addr = options.addr ?? "127.0.0.1:0";
@@ -52,6 +52,7 @@ export class Portal {
   async start() {
     const args = ["-addr", this.addr, "-data", this.options.data, "-log-level", this.options.level ?? "debug"];
     if (this.options.ring) args.push("-ring", this.options.ring);
+    if (this.options.jitsi) args.push("-jitsi", this.options.jitsi);
     this.run = runPortal(args);
     const url = await this.#printedURL(this.run);
     this.url = url;

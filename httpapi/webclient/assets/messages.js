@@ -76,7 +76,7 @@ export const englishMessages = new Map(Object.entries({
 	"webconferencing.error.provider_inactive": "Calls of this kind are switched off.",
 	"webconferencing.error.offline": "There is no connection to the server.",
 
-	"webconferencing.button.choose": "Choose how to call {name}",
+	"webconferencing.button.choose": "Choose a provider for {name}",
 	"webconferencing.button.with": "Call with {provider}",
 	"webconferencing.button.preferred": "Preferred",
 
