@@ -65,7 +65,8 @@ export function icon(name) {
 
 /**
  * An address that may be linked to or shown as a picture, or null: https, or
- * from the page's own origin.
+ * from the page's own origin, or, for somebody who tries things out on one
+ * machine, between programs of that machine.
  *
  * @param {string | null | undefined} address
  * @returns {string | null}
@@ -74,11 +75,16 @@ export function safeURL(address) {
 	if (!address) return null;
 	try {
 		const url = new URL(address, document.baseURI);
-		const own = url.origin === location.origin && (url.protocol === "http:" || url.protocol === "https:");
-		return own || url.protocol === "https:" ? url.href : null;
+		const near = url.origin === location.origin || (isLoopback(url) && isLoopback(location));
+		return url.protocol === "https:" || (near && url.protocol === "http:") ? url.href : null;
 	} catch {
 		return null;
 	}
+}
+
+/** @param {{hostname: string}} place */
+function isLoopback({ hostname }) {
+	return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 /**
