@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -178,7 +179,7 @@ func (x *Explanation) started(c *Call, l limits) {
 		r := RingStatus{User: p.ID, State: p.Ring, Legs: p.Legs}
 		if p.Ring == RingRinging {
 			r.Until = c.ringEnd(p)
-			x.say("%s is rung until %s, on %d devices so far.", p.ID, clock24(r.Until), len(p.RingingOn))
+			x.say("%s is rung until %s, on %s so far.", p.ID, clock24(r.Until), counted(len(p.RingingOn), "device", "devices"))
 		}
 		x.Ringing = append(x.Ringing, r)
 	}
@@ -187,7 +188,8 @@ func (x *Explanation) started(c *Call, l limits) {
 	}
 	switch present := c.present(); {
 	case present > 0:
-		x.Summary = fmt.Sprintf("The call goes on because %d people are inside on %d devices.", present, len(c.Seats))
+		x.Summary = fmt.Sprintf("The call goes on because %s inside on %s.",
+			counted(present, "person is", "people are"), counted(len(c.Seats), "device", "devices"))
 	case c.ringing():
 		x.Summary = "Nobody is inside; the call goes on because people are being rung."
 	default:
@@ -233,6 +235,13 @@ func lastEnd(events []Event) string {
 		return text + "."
 	}
 	return ""
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 func clock24(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
