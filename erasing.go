@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // EraseUser removes a person from what is kept, for administrators: from calls
@@ -35,6 +36,13 @@ func (s *Service) erase(ctx context.Context, by Actor, user UserID) error {
 			continue
 		}
 		if _, err := s.submit(ctx, c.ID, &eraseCommand{by: by, user: user}); err != nil {
+			return err
+		}
+	}
+	// What is still in the journal must not come to the timelines afterwards.
+	for done := false; !done; {
+		var err error
+		if done, err = s.archive(ctx, s.now().Add(time.Hour), archivePages); err != nil {
 			return err
 		}
 	}

@@ -202,15 +202,6 @@ func (s *Service) note(ctx context.Context, c *Call, value *ValueChange, o *once
 		e.CallID, e.Epoch, e.Version, e.Provider, e.Owner = c.ID, c.Epoch, c.Version, c.Provider, c.Owner
 		e.Topics = []Topic{CallTopic(c.ID)}
 	}
-	if len(events) > 0 {
-		line, err := timelineValue(events, s.opts.HistoryRetention)
-		if err != nil {
-			return err
-		}
-		// The run's version has an entry of its own already.
-		line.Key += "/" + newSecret()
-		change.Values = append(change.Values, line)
-	}
 	change.Events = events
 	pos, err := s.store.Commit(ctx, change)
 	if err == nil {

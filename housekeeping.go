@@ -95,9 +95,12 @@ func (s *Service) housekeep(ctx context.Context) error {
 			return err
 		}
 		if now.Sub(lastTrim) >= trimPeriod {
-			lastTrim = now
-			if err := s.trim(ctx); err != nil {
+			trimmed, err := s.trim(ctx)
+			if err != nil {
 				return err
+			}
+			if trimmed {
+				lastTrim = now
 			}
 		}
 		if s.opts.Debug && now.Sub(lastAudit) >= auditPeriod {
@@ -142,9 +145,16 @@ func (s *Service) workDeadlines(ctx context.Context) error {
 	}
 }
 
-func (s *Service) trim(ctx context.Context) error {
-	_, err := s.store.Commit(ctx, &Change{TrimBefore: s.now().Add(-s.opts.HistoryWindow)})
-	return err
+// trim moves old events to the timelines and then drops what is older still
+// from the journal. It reports whether it got to the end of it.
+func (s *Service) trim(ctx context.Context) (bool, error) {
+	now := s.now()
+	done, err := s.archive(ctx, now.Add(-s.opts.HistoryWindow/2), archivePages)
+	if err != nil || !done {
+		return false, err
+	}
+	_, err = s.store.Commit(ctx, &Change{TrimBefore: now.Add(-s.opts.HistoryWindow)})
+	return err == nil, err
 }
 
 // syncClock measures by how much the store's clock differs from ours.

@@ -257,13 +257,6 @@ func (s *Service) commit(ctx context.Context, stored *Call, t *transition) error
 		return err
 	}
 	change.Values = append(claims, t.values...)
-	if len(t.events) > 0 {
-		v, err := timelineValue(t.events, s.opts.HistoryRetention)
-		if err != nil {
-			return err
-		}
-		change.Values = append(change.Values, v)
-	}
 	pos, err := s.store.Commit(ctx, change)
 	if err != nil {
 		return err

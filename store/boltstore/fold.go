@@ -30,7 +30,7 @@ type folding struct {
 
 func newFolding(g *generation) *folding {
 	return &folding{
-		of: g, ids: slices.Sorted(maps.Keys(g.calls)), keys: slices.Sorted(maps.Keys(g.values)),
+		of: g, ids: slices.Sorted(maps.Keys(g.calls)), keys: g.keys.all(),
 		topics: slices.Sorted(maps.Keys(g.topics)),
 	}
 }
@@ -314,6 +314,8 @@ func (t *txn) foldAll() error {
 			return err
 		}
 	}
+	t.pending.mu.Lock()
 	t.fold, t.folded = newFolding(t.pending.active), 0
+	t.pending.mu.Unlock()
 	return t.foldSteps(t.fold.steps() + 1)
 }

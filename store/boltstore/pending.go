@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -35,6 +34,7 @@ type generation struct {
 	bytes  int    // of them
 	calls  map[webconferencing.CallID]pendingCall
 	values map[string]pendingValue
+	keys   names // of values
 	byKey  map[string]map[webconferencing.CallID]struct{}
 	// topics are the journal batches, committed with the rows, that are not
 	// in the topic index; last is the newest of them.
@@ -100,6 +100,14 @@ func (g *generation) setCall(id webconferencing.CallID, c pendingCall) {
 	}
 }
 
+// setValue replaces the state of a value.
+func (g *generation) setValue(key string, v pendingValue) {
+	if _, known := g.values[key]; !known {
+		g.keys.add(key)
+	}
+	g.values[key] = v
+}
+
 // addBatch notes the topics of a journal batch, newer than all before.
 func (g *generation) addBatch(topics []webconferencing.Topic, last webconferencing.Position) {
 	for _, topic := range topics {
@@ -116,7 +124,9 @@ func (g *generation) add(d *generation) {
 		}
 		g.setCall(id, c)
 	}
-	maps.Copy(g.values, d.values)
+	for key, v := range d.values {
+		g.setValue(key, v)
+	}
 	g.rows += d.rows
 	g.bytes += d.bytes
 }
@@ -221,14 +231,11 @@ func (v pinned) valuesLocked(prefix, after string) []string {
 		if g == nil {
 			continue
 		}
-		for k := range g.values {
-			if k <= after || len(k) < len(prefix) || k[:len(prefix)] != prefix {
-				continue
-			}
+		g.keys.find(prefix, after, func(k string) {
 			if _, newer := v.active.values[k]; g == v.active || !newer {
 				keys = append(keys, k)
 			}
-		}
+		})
 	}
 	slices.Sort(keys)
 	return keys

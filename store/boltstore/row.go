@@ -111,7 +111,7 @@ func (s *Store) loadRow(g *generation, k, raw []byte) {
 				v.err = err
 			}
 		}
-		g.values[key] = v
+		g.setValue(key, v)
 		return
 	}
 	id := webconferencing.CallID(key)
