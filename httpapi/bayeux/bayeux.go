@@ -102,22 +102,25 @@ import (
 
 // Server is a Bayeux server. It is safe for concurrent use.
 type Server struct {
-	opts     Options
-	log      *slog.Logger
-	hub      *hub
-	tasks    tasks
-	calls    watch // remote calls that run
-	io       watch // bodies that are read and responses that are written
-	stats    counters
-	upgrader *wsframe.Upgrader
-	outbox   outbox
-	sequence *sequence
-	key      []byte // signs browser cookies
-	life     context.Context
-	finish   context.CancelFunc
-	crowded  atomic.Int64 // when crowding last logged, in Unix seconds
-	deaf     atomic.Bool  // it was logged that deadlines cannot be set
-	hearing  atomic.Bool  // deadlines can be set
+	opts        Options
+	log         *slog.Logger
+	hub         *hub
+	tasks       tasks
+	calls       watch // remote calls that run
+	io          watch // bodies that are read and responses that are written
+	polls       watch // connects that are held inside of ServeHTTP
+	livelyPolls watch // the same of sessions that have messages all the time
+	returns     returns
+	stats       counters
+	upgrader    *wsframe.Upgrader
+	outbox      outbox
+	sequence    *sequence
+	key         []byte // signs browser cookies
+	life        context.Context
+	finish      context.CancelFunc
+	crowded     atomic.Int64 // when crowding last logged, in Unix seconds
+	deaf        atomic.Bool  // it was logged that deadlines cannot be set
+	hearing     atomic.Bool  // deadlines can be set
 
 	handshakesByAddr *limiter
 	handshakesByUser *limiter
@@ -177,6 +180,8 @@ func New(options *Options) (*Server, error) {
 		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),
 	}
 	srv.calls.tasks, srv.calls.tick = &srv.tasks, callTick
+	srv.polls.tasks, srv.polls.tick = &srv.tasks, takeAfter
+	srv.livelyPolls.tasks, srv.livelyPolls.tick = &srv.tasks, takeLivelyAfter
 	srv.io.tasks, srv.io.tick = &srv.tasks, min(250*time.Millisecond, o.BodyTimeout/4, o.WriteTimeout/4)
 	srv.life, srv.finish = context.WithCancel(context.Background())
 	return srv, nil

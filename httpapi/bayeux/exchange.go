@@ -28,8 +28,8 @@ type exchange struct {
 	greeting  []*Prepared // messages that go with the handshake's reply
 	replies   [][]byte
 	room      [2][]byte // for replies
-	connect   *held // connect to be answered with the messages
-	parked    *held // connect to be held
+	connect   *held     // connect to be answered with the messages
+	parked    *held     // connect to be held
 	hold      time.Duration
 	setCookie string
 	status    int    // HTTP status instead of replies, if not 0

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -112,6 +113,15 @@ func (m *Message) detach() *Message {
 	}
 	c.subscription = nil
 	return &c
+}
+
+// forReply copies what a reply to the message needs.
+func (m *Message) forReply() *Message {
+	c := &Message{Channel: m.Channel, ID: strings.Clone(m.ID), wireChannel: m.wireChannel, received: m.received, replyExt: m.replyExt}
+	if raw, ok := lookup(m.fields, "ext"); ok {
+		c.ext = members(slices.Clone(raw))
+	}
+	return c
 }
 
 // decodeBatch reads the messages of one request or frame. It fails for text

@@ -370,6 +370,17 @@ type Options struct {
 	// to none.
 	WebSocketProtocol string
 
+	// HoldInHandler keeps a held connect of long-polling inside of ServeHTTP
+	// until it is answered. Otherwise the connection of a connect that is held
+	// for more than a moment is taken from net/http, and ServeHTTP
+	// returns, which halves the memory of a waiting client; the answer, with
+	// the headers that middleware has set, is written when there is one, and
+	// the connection goes back to the http.Server it came from. Middleware
+	// that logs or measures then sees such a request end early, without a
+	// status. It is only done for HTTP/1.1 without TLS, with no wrapper around
+	// the http.ResponseWriter. Defaults to false.
+	HoldInHandler bool
+
 	// Cookie describes the browser cookie.
 	Cookie CookieOptions
 

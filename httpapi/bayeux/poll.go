@@ -1,7 +1,6 @@
 package bayeux
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -41,7 +40,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{srv: srv, ctx: r.Context(), request: r, browser: srv.readCookie(r)}
 	defer x.release()
 	x.run(list)
-	if x.parked != nil && !srv.park(x, clock.control) {
+	if x.parked != nil && !srv.park(x, w, clock.control) {
 		return
 	}
 	srv.respond(x, w, clock)
@@ -104,36 +103,6 @@ func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 }
 
-// park holds a connect until there is something to say, its time is over or
-// its connection is gone; in the last case it reports false.
-func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
-	h, s := x.parked, x.session
-	hold := x.hold
-	if server, ok := x.request.Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
-		if control.SetWriteDeadline(time.Now().Add(hold+srv.opts.WriteTimeout)) != nil {
-			// The host's deadline cannot be moved, so the answer must be
-			// out before it.
-			hold = min(hold, server.WriteTimeout/2)
-		}
-	}
-	s.mu.Lock()
-	hold = min(hold, cmp.Or(s.ownTimeout, hold))
-	h.until = h.since.Add(hold)
-	h.timer = time.AfterFunc(hold, h.signal)
-	s.mu.Unlock()
-	defer h.timer.Stop()
-	select {
-	case <-h.wake:
-	case <-x.ctx.Done():
-		srv.unhold(h)
-		s.abandon(h)
-		return false
-	}
-	srv.unhold(h)
-	x.connect = h
-	return true
-}
-
 // respond writes the handshake's reply, the waiting messages and the other
 // replies. What could not be written stays queued.
 func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
@@ -185,6 +154,9 @@ func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
 	}
 	if h != nil && s.held == h {
 		s.held = nil
+	}
+	if h != nil && x.parked == h {
+		s.lively = time.Since(h.since) < lively
 	}
 	list := x.greeting
 	flying = len(list) > 0 && !s.queue.acking

@@ -41,6 +41,7 @@ type Session struct {
 	held                                    *held
 	socket                                  *socket
 	transport                               string
+	lively                                  bool          // its last held connect was answered soon
 	connectOnly                             bool          // messages leave with connect replies only
 	interval                                time.Duration // of the present cycle
 	ownTimeout, ownInterval, ownMaxInterval time.Duration
@@ -68,6 +69,7 @@ type held struct {
 	until     time.Time
 	timer     *time.Timer // fires at until; nil before the request is parked
 	overtaken bool
+	taken     atomic.Pointer[takenPoll] // long-polling: what waits in place of the request
 }
 
 func (h *held) signal() {
@@ -77,6 +79,9 @@ func (h *held) signal() {
 	select {
 	case h.wake <- struct{}{}:
 	default:
+	}
+	if t := h.taken.Load(); t != nil {
+		t.interrupt()
 	}
 }
 
