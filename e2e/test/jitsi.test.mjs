@@ -211,6 +211,20 @@ test("devices can be chosen first", async (t) => {
   await nothingLeft(world);
 });
 
+test("who is refused with an old token comes back with a new one", async (t) => {
+  const world = await stage(t, ["mary", "john"]);
+  const [mary] = world.people;
+  const tokens = [];
+  await mary.context.route(`${world.servers.jitsi}/_/join`, (route) => {
+    tokens.push(JSON.parse(route.request().postData()).jwt);
+    return tokens.length === 1 ? route.fulfill({ status: 403, body: "token is over" }) : route.continue();
+  });
+  await inMeeting(world);
+  assert.equal(tokens.length, 2);
+  await hangUp(mary.page);
+  await nothingLeft(world);
+});
+
 test("a server that does not answer leaves a call that can be ended", async (t) => {
   const world = await stage(t, ["mary", "john"]);
   const [mary, john] = world.people;

@@ -86,6 +86,9 @@ var page = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Roundtable</title>
+<style>
+body { margin: 0; min-height: 100vh; display: grid; place-content: center; background: #fdf6e3; color: #3b2f14; font: 1rem/1.6 system-ui, sans-serif; text-align: center; }
+</style>
 <h1>Roundtable</h1>
 <p role="status">Welcome, {{.Name}}</p>
 <button>Leave the table</button>
