@@ -362,10 +362,10 @@ func (s *Service) Health(ctx context.Context) Health {
 		h.Problems = append(h.Problems, "the store does not answer")
 	}
 	if n := s.troubles.count(s.now()); n > 0 {
-		h.Problems = append(h.Problems, fmt.Sprintf("%d calls can't be worked on", n))
+		h.Problems = append(h.Problems, counted(n, "call", "calls")+" can't be worked on")
 	}
 	if n := s.audit.count(); n > 0 {
-		h.Problems = append(h.Problems, fmt.Sprintf("%d invariants were violated, see the log", n))
+		h.Problems = append(h.Problems, counted(n, "invariant was", "invariants were")+" violated, see the log")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
