@@ -160,10 +160,12 @@ export class MeetingSession extends EventTarget {
 			case "participantKickedOut":
 				if (event.kicked?.local === true) this.#hangUp();
 				break;
-			case "errorOccurred":
-				this.#options.log.warn(`The meeting reports ${String(event.error?.name ?? event.name ?? "an error")}`);
-				if (event.error?.isFatal === true) this.#comeBack();
+			case "errorOccurred": {
+				const fault = event.error ?? event; // versions differ
+				this.#options.log.warn(`The meeting reports ${String(fault.name ?? "an error")}`);
+				if (fault.isFatal === true) this.#comeBack();
 				break;
+			}
 			case "suspendDetected":
 				this.#comeBack();
 				break;
