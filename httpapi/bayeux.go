@@ -94,7 +94,9 @@ func (a *API) handshake(ctx context.Context, r *http.Request, m *bayeux.Message)
 		}
 	}
 	if err != nil {
-		at := attempt{what: "handshake", by: webconferencing.Actor{User: webconferencing.UserID(m.StringField("exoId"))}, request: requestName(r)}
+		// Whom the message names is not known to be true, so it is neither
+		// logged as the user nor counted against him.
+		at := attempt{what: "handshake", request: requestName(r)}
 		return bayeux.Identity{}, a.refuse(ctx, &at, m, err)
 	}
 	return bayeux.Identity{User: string(p.user), Value: p}, nil

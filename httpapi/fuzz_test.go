@@ -20,6 +20,9 @@ func readEverything(a *arguments) {
 	readSeat(a)
 	readInvites(a)
 	readLogEntry(a)
+	q := readHistoryQuery(a)
+	_ = checkHistoryQuery(&q)
+	_, _, _ = page(a, liveDefault, liveMost)
 	if info := a.object("info"); info != nil {
 		readUpdate(info)
 	}
@@ -35,6 +38,7 @@ func FuzzArguments(f *testing.F) {
 		`{"id":"x","owner":"a","ownerType":"user","provider":"p","participants":"a;b","start":"true","startDate":1511359538958}`,
 		`{"info":"{\"title\":1}","participants":["a",1,null],"invites":[{"id":"*","type":"group"}],"epoch":"7","seat":"s"}`,
 		`{"messages":[{"data":{"message":"x"},"level":"info","timestamp":"2018-03-21T16:05:39.546Z"}]}`,
+		`{"cursor":"1.2.3","limit":"20","outcome":"missed","with":7,"text":"x","upTo":"y","why":"z","ringFor":"90","ref":"r"}`, `{"limit":-1,"ringFor":1e99}`,
 		`"{\"id\":1}"`, `[]`, `null`, `{"a":1e999}`, `{"startDate":-1e15,"endDate":"0000-01-01"}`, `{"startDate":"\ud800"}`,
 	} {
 		f.Add([]byte(s))
@@ -205,4 +209,21 @@ func TestLimiter(t *testing.T) {
 	if err := (Rate{PerSecond: math.NaN(), Burst: 1}).validate("X"); err == nil {
 		t.Error("accepted NaN")
 	}
+}
+
+// Whatever place in a timeline is asked for, what comes is its beginning.
+func FuzzTimelinePlace(f *testing.F) {
+	for _, s := range []string{"1.2.0", "1.2.1", "2.1.0", "0.0.0", "9.9.9", "1.2", "-1.2.3", "1.2.3.4", " 1. 2.3", "1e3.1.1", "18446744073709551615.1.1"} {
+		f.Add(s)
+	}
+	events := []webconferencing.Event{{Epoch: 1, Version: 1}, {Epoch: 1, Version: 2}, {Epoch: 1, Version: 2}, {Epoch: 2, Version: 3}}
+	f.Fuzz(func(t *testing.T, place string) {
+		list, err := before(events, place)
+		if err != nil && webconferencing.CodeOf(err) != webconferencing.CodeInvalid {
+			t.Fatal(err)
+		}
+		if len(list) > len(events) || len(list) > 0 && &list[0] != &events[0] {
+			t.Fatalf("%q: %v", place, list)
+		}
+	})
 }
