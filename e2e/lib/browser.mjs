@@ -20,9 +20,10 @@ const launch = {
   ],
 };
 
-/** A browser that ends with the test. */
-export async function startBrowser(t) {
-  const browser = await chromium.launch(launch);
+/** A browser that ends with the test; without media it refuses camera and microphone. */
+export async function startBrowser(t, { media = true } = {}) {
+  const args = media ? launch.args : [...launch.args.filter((arg) => !arg.includes("fake-ui")), "--deny-permission-prompts"];
+  const browser = await chromium.launch({ ...launch, args });
   t?.after(() => browser.close());
   return browser;
 }

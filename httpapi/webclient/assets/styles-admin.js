@@ -49,7 +49,7 @@ export const liveStyles = [
 	.body li .who .note { display: block; font-weight: 400; font-size: .85rem; }
 	.why { padding: 12px 16px; border-radius: 10px; background: var(--_raised); }
 	.why p + ul, .why li { margin-block-start: 4px; }
-	.why li { display: list-item; list-style: disc; margin-inline-start: 1.2em; padding: 0; border: 0; }
+	.why ul li { display: list-item; list-style: disc; margin-inline-start: 1.2em; padding: 0; border: 0; }
 	.actions { display: flex; flex-wrap: wrap; gap: 8px; }
 	.actions .danger { margin-inline-start: auto; }
 `),
@@ -73,7 +73,7 @@ export const timelineStyles = [
 	td strong { font-weight: 600; }
 	.earlier { display: flex; justify-content: center; padding: 12px; border-block-end: 1px solid var(--_border); }
 	td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
-	td .note { display: flex; flex-wrap: wrap; gap: 0 1em; font-size: .85rem; }
+	td .note { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1em; font-size: .85rem; }
 	.by { display: inline-flex; align-items: center; gap: 8px; }
 	.by .avatar { inline-size: 26px; block-size: 26px; font-size: 11px; }
 `),

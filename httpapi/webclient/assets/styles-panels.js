@@ -12,7 +12,7 @@ export const panel = sheet(`
 	input:not([type=radio], [type=checkbox]), select {
 		min-block-size: 40px; inline-size: 100%; padding: .4em .8em;
 		border: 1px solid var(--_control); border-radius: 10px;
-		background: var(--_surface); color: var(--_text); font: inherit;
+		background: var(--_surface); color: var(--_text); font: inherit; font-weight: 400;
 	}
 	input[type=radio], input[type=checkbox] { inline-size: 1.15em; block-size: 1.15em; accent-color: var(--_accent); flex: none; margin: 0; }
 	input:focus-visible, select:focus-visible, summary:focus-visible { outline: 3px solid var(--_focus); outline-offset: 2px; }
@@ -85,7 +85,7 @@ export const historyStyles = [
 	li[data-missed] .what .outcome { color: var(--_alarm); font-weight: 600; }
 	.outcome { display: inline-flex; align-items: center; gap: 5px; }
 	.new { background: var(--_danger); color: #fff; }
-	time { font-size: .9rem; color: var(--_muted); white-space: nowrap; font-variant-numeric: tabular-nums; }
+	time { unicode-bidi: plaintext; font-size: .9rem; color: var(--_muted); white-space: nowrap; font-variant-numeric: tabular-nums; }
 	.back { min-inline-size: 40px; padding: 0; }
 	@media (max-width: 420px) {
 		li { grid-template-columns: auto minmax(0, 1fr) auto; padding-inline: 12px; }

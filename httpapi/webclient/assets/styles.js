@@ -64,6 +64,7 @@ export const theme = sheet(`
 	button.outlined { background: transparent; border-color: var(--_control); }
 	button.small { min-block-size: 32px; padding: .2em .8em; font-size: .9rem; }
 	h2, h3, p { margin: 0; }
+	time { unicode-bidi: isolate; }
 	.note { color: var(--_muted); font-size: .9rem; }
 	@media (forced-colors: active) { button { border-color: ButtonText; } }
 `);
@@ -78,14 +79,14 @@ export const buttonStyles = [
 	.split > .more:dir(rtl) { border-radius: 999px 6px 6px 999px; }
 	.menu {
 		position: absolute; inset-block-start: calc(100% + 6px); inset-inline-end: 0; z-index: 1000;
-		min-inline-size: max(100%, 14rem); max-inline-size: min(22rem, calc(100vw - 32px)); padding: 6px;
+		min-inline-size: max(100%, 15rem); inline-size: max-content; max-inline-size: min(22rem, calc(100vw - 32px)); padding: 6px;
 		display: grid; gap: 2px;
 		border: 1px solid var(--_border); border-radius: 12px; background: var(--_surface); box-shadow: var(--_shadow);
 	}
 	.menu button { justify-content: start; border-radius: 8px; background: transparent; font-weight: 500; text-align: start; }
 	.menu button:hover, .menu button:focus-visible { background: var(--_raised); }
 	.menu button:focus-visible { outline-offset: -3px; }
-	.menu .name { flex: 1; }
+	.menu button { justify-content: space-between; gap: 1.5em; }
 `),
 ];
 
@@ -147,6 +148,7 @@ export const viewStyles = [
 	h2 { font-size: 1rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 	.who { flex: 1; min-inline-size: 0; }
 	.status { font-size: .85rem; color: var(--_muted); overflow-wrap: anywhere; }
+	.status::first-letter { text-transform: uppercase; }
 	time { font-variant-numeric: tabular-nums; font-size: .85rem; color: var(--_muted); }
 	.stage { position: relative; flex: 1; min-block-size: 0; background: var(--_stage); color: #fff; aspect-ratio: 4 / 3; }
 	:host([enlarged]) .stage { aspect-ratio: auto; }
