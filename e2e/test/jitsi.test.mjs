@@ -197,6 +197,16 @@ test("a plain frame brings no script of the server into the page", async (t) => 
   await nothingLeft(world);
 });
 
+test("two people meet through Jitsi as a Service", async (t) => {
+  const world = await stage(t, ["mary", "john"], "-jaas");
+  await inMeeting(world);
+  const [[address]] = Object.entries((await rooms(world.servers)).rooms);
+  assert.match(address, /^vpaas-magic-cookie-demo\/[a-z2-7]{30,}$/);
+  await until("the server has told of both", async () => (await rooms(world.servers)).hooks.filter((h) => h.Path === "jaas" && h.Body.includes("PARTICIPANT_JOINED") && h.Status === 204).length === 2);
+  await hangUp(world.people[1].page);
+  await nothingLeft(world);
+});
+
 test("devices can be chosen first", async (t) => {
   const world = await stage(t, ["mary", "john"], "-prejoin");
   const [mary, john] = world.people;

@@ -55,6 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	embed := flags.String("embed", string(jitsi.EmbedScript), "script or frame")
 	prejoin := flags.Bool("prejoin", false, "let people choose devices first")
+	jaas := flags.Bool("jaas", false, "let the server be Jitsi as a Service")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -66,7 +67,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		defer (*l).Close()
 	}
-	if err := s.build(jitsi.Embed(*embed), *prejoin, slog.New(slog.NewTextHandler(stderr, nil))); err != nil {
+	opts := &jitsi.Options{WebhookSecret: hookSecret, Embed: jitsi.Embed(*embed), Prejoin: *prejoin}
+	provider, err := s.connect(opts, *jaas)
+	if err != nil {
+		return err
+	}
+	s.svc, err = webconferencing.New(memstore.New(), people, &webconferencing.Options{
+		Providers: []webconferencing.Provider{provider}, Logger: slog.New(slog.NewTextHandler(stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	s.api, err = httpapi.New(s.svc, httpapi.AuthenticatorFunc(signedIn), nil)
+	if err != nil {
 		return err
 	}
 	defer s.fake.Close()
@@ -79,38 +92,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 func (s *servers) portalURL() string { return "http://" + s.portal.Addr().String() }
 
-func (s *servers) build(embed jitsi.Embed, prejoin bool, logger *slog.Logger) error {
+// connect makes the fake and the connector to it, with secrets of this start.
+func (s *servers) connect(opts *jitsi.Options, jaas bool) (*jitsi.Provider, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	raw, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	private := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 	secrets := make([]byte, 64)
 	_, _ = rand.Read(secrets) // never fails
-	appSecret := fmt.Sprintf("%x", secrets[:16])
-	s.fake = fakejitsi.New(fakejitsi.Options{
-		AppID: "portal", Secret: appSecret, Subject: "127.0.0.1", Reservations: true,
-		Hooks: s.portalURL() + "/hooks/jitsi", HookSecret: hookSecret,
-		SystemKeys: map[string]*rsa.PublicKey{"system/portal": &key.PublicKey},
-	})
-	provider, err := jitsi.New("http://"+s.jitsi.Addr().String(), secrets[32:], &jitsi.Options{
-		Token: &jitsi.Token{AppID: "portal", Secret: appSecret}, WebhookSecret: hookSecret, Embed: embed, Prejoin: prejoin,
-		EndMeeting: &jitsi.EndMeeting{KeyID: "system/portal", PrivateKey: string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))},
-	})
-	if err != nil {
-		return err
+	address := "http://" + s.jitsi.Addr().String()
+	fake := fakejitsi.Options{Hooks: s.portalURL() + "/hooks/jitsi", HookSecret: hookSecret}
+	if jaas {
+		const app = "vpaas-magic-cookie-demo"
+		fake.JaaS, fake.Keys = app, map[string]*rsa.PublicKey{app + "/key": &key.PublicKey}
+		s.fake = fakejitsi.New(fake)
+		return jitsi.NewJaaS(jitsi.JaaS{AppID: app, KeyID: "key", PrivateKey: private, Server: address}, secrets[32:], opts)
 	}
-	s.svc, err = webconferencing.New(memstore.New(), people, &webconferencing.Options{
-		Providers: []webconferencing.Provider{provider}, Logger: logger,
-	})
-	if err != nil {
-		return err
-	}
-	s.api, err = httpapi.New(s.svc, httpapi.AuthenticatorFunc(signedIn), nil)
-	return err
+	fake.AppID, fake.Secret, fake.Subject, fake.Reservations = "portal", fmt.Sprintf("%x", secrets[:16]), "127.0.0.1", true
+	fake.SystemKeys = map[string]*rsa.PublicKey{"system/portal": &key.PublicKey}
+	s.fake = fakejitsi.New(fake)
+	opts.Token = &jitsi.Token{AppID: fake.AppID, Secret: fake.Secret}
+	opts.EndMeeting = &jitsi.EndMeeting{KeyID: "system/portal", PrivateKey: private}
+	return jitsi.New(address, secrets[32:], opts)
 }
 
 // serve runs everything until ctx ends.
