@@ -125,6 +125,8 @@ type Server struct {
 	handshakesByAddr *limiter
 	handshakesByUser *limiter
 	unknownByAddr    *limiter
+	sessionsByAddr   tally
+	socketsByAddr    tally
 	banishment       banishment
 	guards           hookGuards
 
@@ -180,6 +182,7 @@ func New(options *Options) (*Server, error) {
 		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),
 	}
 	srv.calls.tasks, srv.calls.tick = &srv.tasks, callTick
+	srv.sessionsByAddr.limit, srv.socketsByAddr.limit = o.MaxSessionsPerAddress, o.MaxSocketsPerAddress
 	srv.polls.tasks, srv.polls.tick = &srv.tasks, takeAfter
 	srv.livelyPolls.tasks, srv.livelyPolls.tick = &srv.tasks, takeLivelyAfter
 	srv.io.tasks, srv.io.tick = &srv.tasks, min(250*time.Millisecond, o.BodyTimeout/4, o.WriteTimeout/4)

@@ -66,6 +66,10 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	if old != nil {
 		x.srv.unhold(old)
 		old.overtake()
+		x.srv.released(s, old)
+	}
+	if hold {
+		x.srv.holding(s, h, timeout)
 	}
 	if leaving != nil {
 		leaving.leave(closeNormal, "Transport changed")
@@ -202,6 +206,7 @@ func (s *Session) releaseSocketConnect(h *held) {
 	s.armLocked()
 	s.mu.Unlock()
 	h.socket.send(out)
+	s.srv.released(s, h)
 }
 
 // abandon gives up a held connect whose connection is gone.

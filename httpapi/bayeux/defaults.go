@@ -40,6 +40,8 @@ func (o *Options) withDefaults() Options {
 	c.MaxHandshakesPerAddress = cmp.Or(c.MaxHandshakesPerAddress, 20)
 	c.MaxHandshakesPerUser = cmp.Or(c.MaxHandshakesPerUser, 5)
 	c.MaxUnknownPerAddress = cmp.Or(c.MaxUnknownPerAddress, 600)
+	c.MaxSessionsPerAddress = cmp.Or(c.MaxSessionsPerAddress, Unlimited)
+	c.MaxSocketsPerAddress = cmp.Or(c.MaxSocketsPerAddress, Unlimited)
 	c.MaxConnectsPerBrowser = cmp.Or(c.MaxConnectsPerBrowser, 4)
 	c.MaxConnectsPerBrowserHTTP2 = cmp.Or(c.MaxConnectsPerBrowserHTTP2, Unlimited)
 	c.MultiSessionInterval = cmp.Or(c.MultiSessionInterval, 2*time.Second)
@@ -152,6 +154,8 @@ func (o *Options) rates() []namedCount {
 		{name: "MaxHandshakesPerAddress", value: o.MaxHandshakesPerAddress},
 		{name: "MaxHandshakesPerUser", value: o.MaxHandshakesPerUser},
 		{name: "MaxUnknownPerAddress", value: o.MaxUnknownPerAddress},
+		{name: "MaxSessionsPerAddress", value: o.MaxSessionsPerAddress},
+		{name: "MaxSocketsPerAddress", value: o.MaxSocketsPerAddress},
 		{name: "MaxConnectsPerBrowser", value: o.MaxConnectsPerBrowser},
 		{name: "MaxConnectsPerBrowserHTTP2", value: o.MaxConnectsPerBrowserHTTP2},
 	}

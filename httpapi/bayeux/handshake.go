@@ -59,7 +59,16 @@ func (x *exchange) shake(m *Message) {
 		return
 	}
 	s := srv.newSession(x, identity, m)
-	switch err := srv.admit(s); {
+	if !srv.sessionsByAddr.take(s.addr) {
+		srv.crowding("sessions of one address; a host behind a proxy sets Options.ClientAddr")
+		x.status, x.code = http.StatusServiceUnavailable, "too_many_sessions"
+		return
+	}
+	err = srv.admit(s)
+	if err != nil {
+		srv.sessionsByAddr.give(s.addr)
+	}
+	switch {
 	case errors.Is(err, errServerFull):
 		srv.crowding("sessions")
 		x.status, x.code = http.StatusServiceUnavailable, "too_many_sessions"
@@ -241,7 +250,7 @@ func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Sessi
 	s := &Session{
 		srv: srv, id: newToken(), identity: identity, remote: x.request.RemoteAddr,
 		created: time.Now(), turn: make(chan struct{}, 1), transport: x.transport(),
-		interval: srv.opts.Interval, subscriptions: make(map[string]bool),
+		addr: srv.opts.ClientAddr(x.request), interval: srv.opts.Interval, subscriptions: make(map[string]bool),
 	}
 	s.seen.Store(s.created.UnixNano())
 	s.queue.batch = 1
@@ -311,6 +320,7 @@ func (srv *Server) admit(s *Session) error {
 }
 
 func (srv *Server) forget(s *Session) {
+	srv.sessionsByAddr.give(s.addr)
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s.id)

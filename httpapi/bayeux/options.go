@@ -134,6 +134,14 @@ type Options struct {
 	// OnUnsubscribe for each of its channels. Defaults to nothing.
 	OnSessionClosed func(s *Session, reason Reason)
 
+	// OnHold is called when a connect of the session begins to be held, with
+	// the time after which it is answered if nothing happens, and OnRelease
+	// when it is held no more: timedOut if nothing happened, otherwise because
+	// of a message, a newer connect, the end of the session or of the
+	// connection. They come in pairs, in this order. Default to nothing.
+	OnHold    func(s *Session, timeout time.Duration)
+	OnRelease func(s *Session, timedOut bool)
+
 	// PanicData is the data of a failed remote call whose handler panicked,
 	// gave no answer or could not be reached in time. Defaults to
 	// {"code":"SERVER_ERROR","message":"The request failed.","error":true}.
@@ -288,6 +296,15 @@ type Options struct {
 	// request's RemoteAddr without port, or to nothing if that is a loopback
 	// address, which is that of a proxy; headers are never read.
 	ClientAddr func(r *http.Request) string
+
+	// MaxSessionsPerAddress is how many sessions one network address may have,
+	// and MaxSocketsPerAddress how many WebSockets. Further handshakes are
+	// answered by HTTP 503, on a WebSocket by closing it with 1013; further
+	// WebSockets are refused with HTTP 503. Default to Unlimited, because whole
+	// companies share an address, as do all clients behind a proxy that
+	// ClientAddr does not see through.
+	MaxSessionsPerAddress int
+	MaxSocketsPerAddress  int
 
 	// MaxConnectsPerBrowser is how many connects are held at once for one
 	// browser over HTTP/1, where browsers open few connections. The others

@@ -51,11 +51,13 @@ func (srv *Server) park(x *exchange, w http.ResponseWriter, control *http.Respon
 		case <-h.wake:
 			h.timer.Stop()
 			srv.unhold(h)
+			srv.released(s, h)
 			x.connect = h
 			return true
 		case <-x.ctx.Done():
 			srv.unhold(h)
 			s.abandon(h)
+			srv.released(s, h)
 			return false
 		case <-long:
 			if srv.takePoll(x, web, w, control) {

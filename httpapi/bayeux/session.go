@@ -20,6 +20,7 @@ type Session struct {
 	browser  string
 	identity Identity
 	remote   string
+	addr     string // for which it is counted; empty for none
 	created  time.Time
 	attrs    sync.Map
 	seen     atomic.Int64
@@ -70,6 +71,7 @@ type held struct {
 	timer     *time.Timer // fires at until; nil before the request is parked
 	overtaken bool
 	taken     atomic.Pointer[takenPoll] // long-polling: what waits in place of the request
+	hooks     holdHooks
 }
 
 func (h *held) signal() {
@@ -517,6 +519,9 @@ func (s *Session) close(reason Reason) (finish func()) {
 		k.sessionEnded(s, reason, h)
 	}
 	return func() {
+		if h != nil && h.socket != nil {
+			s.srv.released(s, h)
+		}
 		for _, name := range agreed {
 			s.srv.unsubscribed(s, name, reason)
 		}

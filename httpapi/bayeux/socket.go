@@ -21,6 +21,7 @@ type socket struct {
 	conn    *wsframe.Conn
 	request *http.Request
 	browser string
+	addr    string // for which it is counted
 	ctx     context.Context
 	cancel  context.CancelFunc
 	asked   time.Time // when the last ping was sent; for the reader only
@@ -57,12 +58,20 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
 		return
 	}
+	addr := srv.opts.ClientAddr(r)
+	if !srv.socketsByAddr.take(addr) {
+		srv.crowding("WebSockets of one address; a host behind a proxy sets Options.ClientAddr")
+		w.Header().Set("Retry-After", "5")
+		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
+		return
+	}
 	conn, err := srv.upgrader.Upgrade(w, r)
 	if err != nil {
+		srv.socketsByAddr.give(addr)
 		srv.refuseUpgrade(w, err)
 		return
 	}
-	k := &socket{srv: srv, conn: conn, browser: srv.readCookie(r), unbound: time.Now()}
+	k := &socket{srv: srv, conn: conn, addr: addr, browser: srv.readCookie(r), unbound: time.Now()}
 	k.room.L = &k.mu
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	k.request = r.WithContext(k.ctx) // its own ends with the handler
@@ -334,6 +343,7 @@ func (k *socket) gone() {
 	k.srv.mu.Lock()
 	delete(k.srv.sockets, k)
 	k.srv.mu.Unlock()
+	k.srv.socketsByAddr.give(k.addr)
 	if s != nil {
 		s.lost(k)
 	}
@@ -346,14 +356,20 @@ func (s *Session) lost(k *socket) {
 	if s.socket == k {
 		s.socket = nil
 	}
-	if h := s.held; h != nil && h.socket == k {
+	h := s.held
+	if h != nil && h.socket == k {
 		s.held = nil
 		h.timer.Stop()
 		s.armLocked()
+	} else {
+		h = nil
 	}
 	next := s.wakeLocked()
 	s.mu.Unlock()
 	next.run()
+	if h != nil {
+		s.srv.released(s, h)
+	}
 }
 
 // sessionEnded tells the client on the socket that its session is over.

@@ -84,6 +84,7 @@ func (t *takenPoll) wait() {
 		t.srv.unhold(t.h)
 		t.s.abandon(t.h)
 		_ = t.conn.Close()
+		t.srv.released(t.s, t.h)
 		return
 	}
 	if !woken {
@@ -92,6 +93,7 @@ func (t *takenPoll) wait() {
 	}
 	t.h.timer.Stop()
 	t.srv.unhold(t.h)
+	t.srv.released(t.s, t.h)
 	if t.answer() {
 		t.srv.returns.give(t.srv, t.web, t.conn, t.early)
 		return
