@@ -28,11 +28,10 @@ func (r *Registry) Diagnose(ctx context.Context, by Actor, typ string) (Diagnosi
 	if e.checker == nil {
 		return Diagnosis{Ready: true}, nil
 	}
-	e.diagnosing.Lock()
-	defer e.diagnosing.Unlock()
-	if err := ctx.Err(); err != nil { // waited too long for the others
+	if err := e.diagnosing.take(ctx); err != nil {
 		return Diagnosis{}, r.service.wrap(ctx, by, op, err)
 	}
+	defer e.diagnosing.give()
 	if now := time.Now(); e.diagnosed.IsZero() || now.Sub(e.diagnosed) > diagnosisFresh {
 		d := r.diagnose(ctx, e)
 		if err := ctx.Err(); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -37,17 +36,32 @@ type entry struct {
 	configurable Configurable
 
 	// The settings that the provider was given last on this node.
-	configuring sync.Mutex
+	configuring turn
 	configured  atomic.Bool
 	revision    uint64
 
-	diagnosing sync.Mutex
+	diagnosing turn
 	diagnosed  time.Time
 	diagnosis  Diagnosis
 }
 
+// turn lets one at a time do something that may take long.
+type turn chan struct{}
+
+// take waits for the turn, which give returns.
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) give() { <-t }
+
 func newEntry(p Provider) *entry {
-	e := &entry{provider: p, info: p.Info()}
+	e := &entry{provider: p, info: p.Info(), configuring: make(turn, 1), diagnosing: make(turn, 1)}
 	e.joiner, _ = p.(Joiner)
 	e.settings, _ = p.(ClientConfigurer)
 	e.preparer, _ = p.(Preparer)

@@ -212,8 +212,10 @@ func (r *Registry) Configure(ctx context.Context, by Actor, typ string, change S
 	if err != nil {
 		return ProviderSettings{}, r.service.wrap(ctx, by, op, err)
 	}
-	e.configuring.Lock()
-	defer e.configuring.Unlock()
+	if err := e.configuring.take(ctx); err != nil {
+		return ProviderSettings{}, r.service.wrap(ctx, by, op, err)
+	}
+	defer e.configuring.give()
 	schema := e.configurable.Settings()
 	before, revision, err := r.storedSettings(ctx, e)
 	if err != nil {
@@ -325,8 +327,10 @@ func (r *Registry) configureOnce(ctx context.Context, e *entry) error {
 	if e.configurable == nil || e.configured.Load() {
 		return nil
 	}
-	e.configuring.Lock()
-	defer e.configuring.Unlock()
+	if err := e.configuring.take(ctx); err != nil {
+		return err
+	}
+	defer e.configuring.give()
 	if e.configured.Load() {
 		return nil
 	}
@@ -334,7 +338,7 @@ func (r *Registry) configureOnce(ctx context.Context, e *entry) error {
 }
 
 // takeOn hands over the stored settings if they are not those that the
-// provider has; e.configuring is held.
+// provider has; the turn to configure is taken.
 func (r *Registry) takeOn(ctx context.Context, e *entry) error {
 	stored, revision, err := r.storedSettings(ctx, e)
 	if err != nil {
@@ -363,9 +367,11 @@ func (r *Registry) followSettings(ctx context.Context) {
 			if e.configurable == nil {
 				continue
 			}
-			e.configuring.Lock()
+			if e.configuring.take(ctx) != nil {
+				return
+			}
 			err := r.takeOn(ctx, e)
-			e.configuring.Unlock()
+			e.configuring.give()
 			if err != nil && !failing[e] && ctx.Err() == nil {
 				r.service.logger.ErrorContext(ctx, "provider keeps its old settings", "provider", e.info.Type, "error", err)
 			}
