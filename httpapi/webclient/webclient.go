@@ -12,6 +12,9 @@
 //	<wc-call-button user="john"></wc-call-button>
 //	<wc-call-button space="product_team"></wc-call-button>
 //
+// Pages with connectors that were written as plain scripts for
+// eXo.webConferencing load exo.js before these scripts instead of index.js.
+//
 // Cards of incoming calls and the call itself appear by themselves. Package
 // httpapi serves the files; index.js and types.d.ts describe what else a page
 // can configure and call.
@@ -47,6 +50,7 @@ import (
 //go:embed assets/dom.js
 //go:embed assets/elements.js
 //go:embed assets/elsewhere.js
+//go:embed assets/exo.js
 //go:embed assets/fence.js
 //go:embed assets/group-calls.js
 //go:embed assets/incoming-call.js

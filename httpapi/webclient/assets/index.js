@@ -36,6 +36,8 @@ export async function start({ connectors, ...options }) {
 	for (const name of ["wc-notices", "wc-incoming-call", "wc-call-view"]) {
 		if (!document.querySelector(name)) document.body.append(document.createElement(name));
 	}
+	// Who adds providers by hand does it now, before running calls are looked for.
+	document.dispatchEvent(new CustomEvent("webconferencing-start", { detail: wc }));
 	addLinks(wc, connectors);
 	await Promise.all(modulesOf(wc, connectors).map((url) => addConnector(wc, url)));
 	calls.open();

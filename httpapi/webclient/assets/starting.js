@@ -19,7 +19,7 @@ import { toCallError } from "./rest.js";
  * @returns {Provider | undefined}
  */
 export function fittingProvider(wc, type, group) {
-	const fitting = wc.getProviders().filter((p) => isAble(wc, p, group) && (!type || p.getSupportedTypes().includes(type)));
+	const fitting = wc.getProviders().filter((p) => !p.ownsCalls && isAble(wc, p, group) && (!type || p.getSupportedTypes().includes(type)));
 	return fitting[0];
 }
 

@@ -701,6 +701,22 @@ export interface Calls extends EventTarget {
 	close(): void;
 }
 
+/**
+ * What `eXo.webConferencing` (exo.js) returns: a promise that also has the
+ * methods of jQuery's. `fail` gets the error, the HTTP status and a text.
+ */
+export interface LegacyPromise<T = any> extends PromiseLike<T> {
+	state(): "pending" | "resolved" | "rejected";
+	done(...callbacks: any[]): LegacyPromise<T>;
+	fail(...callbacks: any[]): LegacyPromise<T>;
+	always(...callbacks: any[]): LegacyPromise<T>;
+	progress(...callbacks: any[]): LegacyPromise<T>;
+	pipe(onDone?: any, onFail?: any): LegacyPromise;
+	catch(onFail: any): LegacyPromise;
+	finally(callback: () => void): Promise<T>;
+	promise(target?: any): any;
+}
+
 /** Options of `start` in index.js. */
 export interface StartOptions extends WebConferencingOptions {
 	/**
