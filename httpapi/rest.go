@@ -94,7 +94,7 @@ func (a *API) callAction(m boundMethod) func(context.Context, *request) (any, er
 func (a *API) getStatus(ctx context.Context, q *request) (any, error) {
 	id := webconferencing.UserID(q.params["userId"])
 	p, err := a.svc.Presence(ctx, q.by, id)
-	return presenceView{UserID: string(id), Status: string(p)}, err
+	return viewPresence(id, p), err
 }
 
 func (a *API) getUser(ctx context.Context, q *request) (any, error) {

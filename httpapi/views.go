@@ -149,7 +149,17 @@ type identityView struct {
 
 type presenceView struct {
 	UserID string `json:"userId"`
-	Status string `json:"status"`
+	Status string `json:"status"` // one of the five words of the wire contract
+	InCall bool   `json:"inCall,omitempty"`
+}
+
+// viewPresence says of somebody in a call that he does not want to be
+// disturbed, for clients that have no word for it.
+func viewPresence(id webconferencing.UserID, p webconferencing.Presence) presenceView {
+	if p == webconferencing.InCall {
+		return presenceView{UserID: string(id), Status: string(webconferencing.DoNotDisturb), InCall: true}
+	}
+	return presenceView{UserID: string(id), Status: string(p)}
 }
 
 type providerView struct {
