@@ -138,6 +138,23 @@ test("the page's switches work in the meeting, and the other way round", async (
   await until("unmuted outside", async () => (await outside.getAttribute("aria-pressed")) === "false");
 });
 
+test("the meeting goes on while the call is minimised and enlarged", async (t) => {
+  const world = await stage(t, ["mary", "john"]);
+  await inMeeting(world);
+  const [mary] = world.people;
+  const connections = async () => Object.values((await rooms(world.servers)).rooms).flat().map((o) => o.JID).sort();
+  const before = await connections();
+  await mary.page.getByRole("button", { name: "Minimise" }).click();
+  await mary.page.locator("iframe").waitFor({ state: "hidden" });
+  await mary.page.getByRole("button", { name: "Return to the call" }).first().click();
+  await mary.page.getByRole("button", { name: "Enlarge" }).click();
+  await sees(mary, "John Smith");
+  assert.deepEqual(await connections(), before, "somebody entered anew");
+  const frame = await mary.page.locator("iframe").boundingBox();
+  assert.ok(frame.width > 1000 && frame.height > 500, `the enlarged meeting has ${frame.width} × ${frame.height}`);
+  assert.equal(await mary.meeting.locator("html").getAttribute("lang"), "en");
+});
+
 test("a closed tab leaves the call", async (t) => {
   const world = await stage(t, ["mary", "john"]);
   await inMeeting(world);
