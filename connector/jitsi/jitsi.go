@@ -24,7 +24,14 @@
 //     that are no calls, and limit their length;
 //   - JaaS sends its events to "<hooks>/jaas".
 //
-// None of them is needed for calls to work.
+// None of them is needed for calls to work. Jitsi has no interface by which a
+// portal could ask who is inside, or mute and remove people: moderators do that
+// in the meeting.
+//
+// # The page
+//
+// A page must allow the server in its content security policy and its
+// permissions policy, see [Provider.ClientPolicy].
 package jitsi
 
 import (
