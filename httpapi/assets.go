@@ -184,15 +184,16 @@ func (s *assets) find(name string) (asset, bool) {
 // strips the prefix as for [API.REST].
 func (a *API) Client() http.Handler {
 	return a.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse := func(e *statusError) { a.answerError(w, &request{Request: r, attempt: newAttempt(r)}, e) }
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			e := clientStatus(http.StatusMethodNotAllowed, "method_not_allowed", "files can only be read")
 			e.allow = "GET, HEAD"
-			WriteError(w, e)
+			refuse(e)
 			return
 		}
 		f, ok := a.assets.find(strings.TrimPrefix(r.URL.Path, "/"))
 		if !ok {
-			WriteError(w, &statusError{status: http.StatusNotFound, code: wireNotFoundError, message: "there is no such file"})
+			refuse(&statusError{status: http.StatusNotFound, code: wireNotFoundError, message: "there is no such file"})
 			return
 		}
 		f.serve(w, r)
