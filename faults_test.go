@@ -13,13 +13,16 @@ import (
 	"github.com/webconferencing/webconferencing/store/memstore"
 )
 
-// script is a life of a call, command by command. Every command may be sent
-// again if its outcome was not clear.
-var script = []struct {
+// faultStep is a command on a call. It may be sent again if its outcome was not
+// clear.
+type faultStep struct {
 	name string
 	run  func(ctx context.Context, s *wc.Service) error
 	done func(c *wc.Call) bool // on the stored record
-}{
+}
+
+// script is a life of a call, command by command.
+var script = []faultStep{
 	{"create", func(ctx context.Context, s *wc.Service) error {
 		_, err := s.CreateCall(ctx, mary, space("g/p", "product_team", true))
 		if wc.CodeOf(err) == wc.CodeConflict {
@@ -72,16 +75,17 @@ func TestStoreFaults(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			for nth := 1; nth <= 16; nth++ {
-				synctest.Test(t, func(t *testing.T) { runScript(t, fault, nth) })
+				synctest.Test(t, func(t *testing.T) { runScript(t, script, "g/p", fault, nth) })
+				synctest.Test(t, func(t *testing.T) { runScript(t, ringScript, "p/john@mary", fault, nth) })
 			}
 		})
 	}
 }
 
-func runScript(t *testing.T, fault faultstore.Fault, nth int) {
+func runScript(t *testing.T, script []faultStep, id wc.CallID, fault faultstore.Fault, nth int) {
 	behind := memstore.New()
 	store := faultstore.New(behind)
-	s, err := wc.New(store, newPeople(), &wc.Options{Providers: []wc.Provider{provider()}})
+	s, err := wc.New(store, newPeople(), &wc.Options{Providers: []wc.Provider{provider()}, Debug: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +102,14 @@ func runScript(t *testing.T, fault faultstore.Fault, nth int) {
 				t.Fatalf("%s again after %v: %v", step.name, e, err)
 			}
 		}
-		c, err := behind.Call(t.Context(), "g/p")
+		c, err := behind.Call(t.Context(), id)
 		if err != nil || !step.done(c) {
 			t.Fatalf("%s at access %d was acknowledged, but the record is %+v, %v", step.name, nth, c, err)
 		}
 		checkJournal(t, behind, c)
+	}
+	if v := s.Stats().Violations; v > 0 {
+		t.Errorf("%d invariants were violated at access %d", v, nth)
 	}
 }
 
