@@ -53,14 +53,15 @@ export async function start({ connectors, ...options }) {
 }
 
 /**
- * Addresses of the connector modules that the page needs.
+ * Addresses of the connector modules that the page needs: all but those whose
+ * providers the page has added itself.
  *
  * @param {import("./types.js").WebConferencing} wc
  * @param {string[]} [connectors]
  */
 function modulesOf(wc, connectors) {
 	const configs = wc.getContext().providersConfig ?? [];
-	const paths = connectors ?? configs.filter((c) => c.active).map((c) => c.module);
+	const paths = connectors ?? configs.filter((c) => c.active && !wc.findProvider(c.type)).map((c) => c.module);
 	return paths.filter((path) => path !== undefined && path !== null).map((path) => new URL(path, wc.getAssetsUrl()).href);
 }
 

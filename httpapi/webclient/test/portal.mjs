@@ -54,6 +54,10 @@ export class Portal {
 		return this;
 	}
 
+	get url() {
+		return `http://127.0.0.1:${this.#port}`;
+	}
+
 	async start() {
 		this.#process = spawn(this.#binary, ["-addr", `127.0.0.1:${this.#port}`, "-data", join(this.#folder, "data"), "-log-level", "error"], { stdio: ["ignore", "ignore", "inherit"] });
 		for (;;) {
