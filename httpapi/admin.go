@@ -106,10 +106,6 @@ func (a *API) adminCommand(ctx context.Context, name string, in *invocation, id 
 	return result, err, true
 }
 
-func (a *API) liveCallsCommand(ctx context.Context, in *invocation) (any, error) {
-	return a.liveCalls(ctx, in.by, in.args)
-}
-
 // page reads where a page begins and how long it is.
 func page(args *arguments, usual, most int) (cursor string, limit int, err error) {
 	cursor, limit = args.text("cursor"), args.count("limit")

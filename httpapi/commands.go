@@ -29,20 +29,8 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 		return nil, err
 	}
 	in.what = "command " + name
-	if name == "settings" {
-		return a.settingsCommand(ctx, in)
-	}
-	if name == "get_org_identities" {
-		return a.identitiesCommand(ctx, in)
-	}
-	if name == "get_open_calls" {
-		return a.openCalls(ctx, in.by)
-	}
-	if result, err, ok := a.historyCommand(ctx, name, in); ok {
+	if result, err, ok := a.generalCommand(ctx, name, in); ok {
 		return result, err
-	}
-	if name == "get_live_calls" {
-		return a.liveCallsCommand(ctx, in)
 	}
 	id := webconferencing.CallID(in.args.required("id"))
 	if err := in.args.fault(); err != nil {
@@ -92,6 +80,23 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 		return viewStatuses(list), err
 	}
 	return nil, invalid("command", "is not known")
+}
+
+// generalCommand carries out the commands that are not about one call.
+func (a *API) generalCommand(ctx context.Context, name string, in *invocation) (result any, err error, known bool) {
+	switch name {
+	case "settings":
+		result, err = a.settingsCommand(ctx, in)
+	case "get_org_identities":
+		result, err = a.identitiesCommand(ctx, in)
+	case "get_open_calls":
+		result, err = a.openCalls(ctx, in.by)
+	case "get_live_calls":
+		result, err = a.liveCalls(ctx, in.by, in.args)
+	default:
+		return a.historyCommand(ctx, name, in)
+	}
+	return result, err, true
 }
 
 // ringCommand carries out the commands that old clients don't have: what may

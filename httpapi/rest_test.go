@@ -32,7 +32,7 @@ func TestEveryRoute(t *testing.T) {
 	w := newWorld(t, unlimited())
 	var run teamRun
 	mary := []string{"X-Client-Id", "m1"}
-	for _, step := range slices.Concat(goodReads(), goodCalls(&run)) {
+	for _, step := range slices.Concat(goodReads(), goodCalls(&run), goodLookingBack()) {
 		var body any
 		if step.body != nil {
 			body = step.body()
