@@ -58,7 +58,12 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 			h.wake = make(chan struct{}, 1)
 		} else {
 			h.socket = x.socket
-			h.timer = time.AfterFunc(timeout, func() { s.releaseSocketConnect(h) })
+			h.timer = time.AfterFunc(timeout, func() {
+				x.srv.tasks.begin()
+				defer x.srv.tasks.end()
+				s.position(h)
+				s.releaseSocketConnect(h)
+			})
 		}
 	}
 	s.mu.Unlock()

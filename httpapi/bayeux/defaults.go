@@ -59,6 +59,9 @@ func (o *Options) withDefaults() Options {
 	c.DuplicateConnectStatus = cmp.Or(c.DuplicateConnectStatus, http.StatusInternalServerError)
 	c.Cookie.Name = cmp.Or(c.Cookie.Name, "BAYEUX_BROWSER")
 	c.Cookie.Path = cmp.Or(c.Cookie.Path, "/")
+	if c.Cookie.SameSite == 0 && c.Cookie.Partitioned {
+		c.Cookie.SameSite = http.SameSiteNoneMode
+	}
 	c.Cookie.SameSite = cmp.Or(c.Cookie.SameSite, http.SameSiteLaxMode)
 	if c.PanicData == nil {
 		c.PanicData = json.RawMessage(`{"code":"SERVER_ERROR","message":"The request failed.","error":true}`)

@@ -353,6 +353,9 @@ func (s *Session) connectReplyLocked(h *held) []byte {
 			r.advice = retryAdvice(s.interval, s.timeoutLocked())
 			s.advise = false
 		}
+		if h.positions != nil && len(s.queue.entries) == 0 {
+			r.ext = appendMember(r.ext, "replay", h.positions)
+		}
 		if s.queue.acking {
 			r.ext = appendMember(r.ext, "ack", appendUint(nil, s.queue.nextBatch()))
 		}

@@ -259,6 +259,9 @@ func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Sessi
 	if raw, ok := m.Ext("ack"); ok && string(raw) == "true" && !srv.opts.DisableAck {
 		s.queue.acking, s.connectOnly = true, true
 	}
+	if raw, ok := m.Ext("replay"); ok && string(raw) == "true" && srv.opts.History != nil {
+		s.replays = true
+	}
 	if x.socket == nil {
 		s.browser = x.browser
 		if !srv.validCookie(s.browser, identity.User) {

@@ -95,7 +95,7 @@ func TestHoldHooks(t *testing.T) {
 		c := s.connected(t, transport)
 		c.exchange(t, say(c, `{"id":"s","channel":"/meta/subscribe","subscription":"/a"}`))
 		reply := begin(t, c)
-		tell(t, s, `1`)
+		publish(t, s, "/a", `1`)
 		reply()
 		d.want(t, held, freed)
 	}, "long-polling")
@@ -122,7 +122,12 @@ func TestHoldHooks(t *testing.T) {
 		}
 	}, "long-polling")
 	o := d.options()
-	o.OnHold = func(s *bayeux.Session, _ time.Duration) { d.note("held"); s.Kick(); time.Sleep(time.Second); d.note("told") }
+	o.OnHold = func(s *bayeux.Session, _ time.Duration) {
+		d.note("held")
+		s.Kick()
+		time.Sleep(time.Second)
+		d.note("told")
+	}
 	item(t, "60 in order", o, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		begin(t, c)()

@@ -134,6 +134,13 @@ func (h *MemoryHistory) Since(_ context.Context, channel string, after int64) ([
 	return list, nil
 }
 
+// Position implements [PositionedHistory].
+func (h *MemoryHistory) Position(string) (id int64, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last, true
+}
+
 func (h *MemoryHistory) trim(c *channelHistory, now time.Time) {
 	n := 0
 	for n < len(c.events) && (len(c.events)-n > h.options.MaxMessages || now.Sub(c.events[n].at) > h.options.MaxAge) {

@@ -364,7 +364,9 @@ type Options struct {
 	DuplicateConnectStatus int
 
 	// AllowedOrigins are further origins, such as "https://portal.example",
-	// whose pages may use the server; they are answered with CORS headers.
+	// whose pages may use the server; they are answered with CORS headers. If
+	// one is of another site, not just another host of the same domain, browsers
+	// send it the cookie only with Cookie.Partitioned, or Cookie.SameSite None.
 	// Defaults to none: only the origin that the server itself is reached by.
 	AllowedOrigins []string
 
@@ -425,9 +427,10 @@ type CookieOptions struct {
 	// HTTPS, for a server behind a proxy that ends TLS. Defaults to Secure
 	// exactly on HTTPS.
 	Secure bool
-	// SameSite defaults to Lax. None implies Secure.
+	// SameSite defaults to Lax, with Partitioned to None. None implies Secure.
 	SameSite http.SameSite
-	// Partitioned sets the attribute of that name and implies Secure.
+	// Partitioned sets the attribute of that name, which browsers that refuse
+	// cookies of third parties ask for, and implies Secure. Defaults to false.
 	Partitioned bool
 }
 

@@ -52,6 +52,7 @@ func (srv *Server) park(x *exchange, w http.ResponseWriter, control *http.Respon
 			h.timer.Stop()
 			srv.unhold(h)
 			srv.released(s, h)
+			srv.lookAround(s, h)
 			x.connect = h
 			return true
 		case <-x.ctx.Done():

@@ -20,6 +20,7 @@ type Session struct {
 	browser  string
 	identity Identity
 	remote   string
+	replays  bool   // it asked for the replay extension
 	addr     string // for which it is counted; empty for none
 	created  time.Time
 	attrs    sync.Map
@@ -72,6 +73,7 @@ type held struct {
 	overtaken bool
 	taken     atomic.Pointer[takenPoll] // long-polling: what waits in place of the request
 	hooks     holdHooks
+	positions []byte // for the replay extension; nil without
 }
 
 func (h *held) signal() {

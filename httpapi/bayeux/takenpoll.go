@@ -94,6 +94,7 @@ func (t *takenPoll) wait() {
 	t.h.timer.Stop()
 	t.srv.unhold(t.h)
 	t.srv.released(t.s, t.h)
+	t.srv.lookAround(t.s, t.h)
 	if t.answer() {
 		t.srv.returns.give(t.srv, t.web, t.conn, t.early)
 		return

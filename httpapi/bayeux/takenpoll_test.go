@@ -3,7 +3,6 @@ package bayeux_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -77,13 +76,6 @@ func (l *line) receive(t *testing.T) (*http.Response, []*message) {
 	return response, decode(t, body)
 }
 
-func tell(t *testing.T, s *site, data string) {
-	t.Helper()
-	if _, err := s.Publish(t.Context(), "/a", json.RawMessage(data)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // handlerSite is a site that tells how many requests are inside of its handler,
 // and adds a header to each response.
 func handlerSite(t *testing.T, o *bayeux.Options, wrap func(http.ResponseWriter) http.ResponseWriter) (*site, *atomic.Int32) {
@@ -133,7 +125,7 @@ func TestHeldConnectLeavesTheHandler(t *testing.T) {
 					if n := inside.Load(); n != c.want {
 						t.Fatalf("%d requests are in the handler; want %d", n, c.want)
 					}
-					tell(t, s, fmt.Sprint(i))
+					publish(t, s, "/a", fmt.Sprint(i))
 					response, list := l.receive(t)
 					if response.StatusCode != http.StatusOK || len(list) != 2 || string(list[0].Data) != fmt.Sprint(i) {
 						t.Fatalf("status %d, messages %v", response.StatusCode, list)
@@ -173,7 +165,7 @@ func TestTakenPollTakesPipelinedRequests(t *testing.T) {
 		hold()
 		l.send(t, `[{"id":"x","channel":"/b","data":1,"clientId":"`+l.client+`"}]`)
 		hold()
-		tell(t, s, `7`)
+		publish(t, s, "/a", `7`)
 		if _, list := l.receive(t); len(list) != 2 || string(list[0].Data) != "7" {
 			t.Fatalf("held connect: %v", list)
 		}
@@ -196,7 +188,7 @@ func TestTakenPollOfClientThatIsGone(t *testing.T) {
 				t.Fatal("a closed connection counts as connected")
 			}
 		}
-		tell(t, s, `8`)
+		publish(t, s, "/a", `8`)
 		again := s.line(t)
 		again.cookie, again.client = l.cookie, l.client
 		again.send(t, again.connect(""))
@@ -222,7 +214,7 @@ func TestTakenPollIsOvertaken(t *testing.T) {
 		if response, _ := other.receive(t); response.StatusCode != http.StatusInternalServerError {
 			t.Fatalf("status %d", response.StatusCode)
 		}
-		tell(t, s, `9`)
+		publish(t, s, "/a", `9`)
 		if _, list := l.receive(t); len(list) != 2 {
 			t.Fatalf("after overtaking: %v", list)
 		}
@@ -258,7 +250,7 @@ func TestTakenPollWhoseClientDoesNotRead(t *testing.T) {
 		l := s.line(t)
 		l.send(t, l.connect(""))
 		hold()
-		tell(t, s, `10`)
+		publish(t, s, "/a", `10`)
 		hold()
 		again := s.line(t)
 		again.cookie, again.client = l.cookie, l.client
