@@ -36,6 +36,7 @@ import (
 //go:embed assets/call-bar.js
 //go:embed assets/call-button.js
 //go:embed assets/call-commands.js
+//go:embed assets/call-data.js
 //go:embed assets/call-history.js
 //go:embed assets/call-steps.js
 //go:embed assets/call-timeline.js

@@ -11,6 +11,7 @@
  * @typedef {import("./types.js").WebConferencing} WebConferencing
  * @typedef {import("./types.js").WebConferencingOptions} WebConferencingOptions
  */
+import { Numbering, SeenOnce } from "./call-data.js";
 import { EventFence } from "./fence.js";
 import { englishMessages } from "./messages.js";
 import { Reports } from "./reports.js";
@@ -33,6 +34,7 @@ export function createWebConferencing(options) {
 /** @implements {WebConferencing} */
 class Client extends Reports {
 	#fence = new EventFence();
+	#numbering = new Numbering();
 
 	/**
 	 * @param {string} userId
@@ -62,10 +64,12 @@ class Client extends Reports {
 	 * @param {() => void} [onReady]
 	 */
 	onCallUpdate(callId, onUpdate, onError, onReady) {
+		const seen = new SeenOnce();
 		return this.bayeux.subscribe(callChannel + callId, {
-			onMessage: (data) => {
-				const update = asObject(data);
-				if (update) onUpdate(update);
+			onMessage: (message) => {
+				const update = asObject(message);
+				const data = update && seen.take(update);
+				if (data) onUpdate(data);
 			},
 			onError,
 			onReady,
@@ -78,7 +82,7 @@ class Client extends Reports {
 	 */
 	async toCallUpdate(callId, data) {
 		try {
-			await this.bayeux.publish(callChannel + callId, { ...data, ...this.identity() });
+			await this.bayeux.publish(callChannel + callId, { ...this.#numbering.mark(data), ...this.identity() });
 		} catch (error) {
 			throw toCallError(error);
 		}
