@@ -17,9 +17,13 @@ type safeStore struct {
 // rescue turns a panic into *err; to be deferred.
 func (s safeStore) rescue(ctx context.Context, method string, as error, err *error) {
 	if v := recover(); v != nil {
-		s.caught(ctx, "store "+method, v)
-		*err = fmt.Errorf("store %s panicked: %w", method, as)
+		*err = s.panicked(ctx, method, as, v)
 	}
+}
+
+func (s safeStore) panicked(ctx context.Context, method string, as error, v any) error {
+	s.caught(ctx, "store "+method, v)
+	return fmt.Errorf("store %s panicked: %w", method, as)
 }
 
 var errStorePanic = &Error{Code: CodeInternal, Message: "internal error"}
@@ -30,23 +34,36 @@ func (s safeStore) Call(ctx context.Context, id CallID) (c *Call, err error) {
 }
 
 func (s safeStore) Calls(ctx context.Context, q CallQuery) iter.Seq2[*Call, error] {
-	return func(yield func(*Call, error) bool) {
-		next, stop := iter.Pull2(s.behind.Calls(ctx, q))
-		defer stop()
-		for {
-			c, err, more := safeNext(ctx, s, "calls", next)
-			if !more || !yield(c, err) || err != nil {
+	return safely(ctx, s, "calls", func() iter.Seq2[*Call, error] { return s.behind.Calls(ctx, q) })
+}
+
+// safely yields what a store's iterator does until the first error; a panic of
+// the store is one.
+func safely[T any](ctx context.Context, s safeStore, method string, behind func() iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		inBody, over := false, false
+		defer func() {
+			if inBody {
+				return // the panic is the body's own
+			}
+			v := recover()
+			if v == nil {
+				return
+			}
+			if err := s.panicked(ctx, method, errStorePanic, v); !over {
+				var none T
+				yield(none, err)
+			}
+		}()
+		for v, err := range behind() {
+			inBody = true
+			over = !yield(v, err) || err != nil
+			inBody = false
+			if over {
 				return
 			}
 		}
 	}
-}
-
-// safeNext takes one step of a store's iterator; its panic ends it.
-func safeNext[T any](ctx context.Context, s safeStore, method string, pull func() (T, error, bool)) (v T, err error, more bool) {
-	more = true
-	defer s.rescue(ctx, method, errStorePanic, &err)
-	return pull()
 }
 
 func (s safeStore) Due(ctx context.Context, until time.Time, limit int) (ids []CallID, err error) {
@@ -65,16 +82,7 @@ func (s safeStore) Value(ctx context.Context, key string) (v *Value, err error) 
 }
 
 func (s safeStore) Values(ctx context.Context, q ValueQuery) iter.Seq2[*Value, error] {
-	return func(yield func(*Value, error) bool) {
-		next, stop := iter.Pull2(s.behind.Values(ctx, q))
-		defer stop()
-		for {
-			v, err, more := safeNext(ctx, s, "values", next)
-			if !more || !yield(v, err) || err != nil {
-				return
-			}
-		}
-	}
+	return safely(ctx, s, "values", func() iter.Seq2[*Value, error] { return s.behind.Values(ctx, q) })
 }
 
 func (s safeStore) Commit(ctx context.Context, c *Change) (p Position, err error) {

@@ -200,27 +200,70 @@ func fresh(dir, name string) (string, error) {
 	return path, os.Mkdir(path, 0o700)
 }
 
+// round is what one round measured for one number of calls at once.
+type round struct {
+	*measured
+	same, fixed float64 // commits of the bare program a second
+}
+
+// measureAttempts lets the two sides take turns, so that a machine that is slow
+// for a while is slow for both, and shows medians.
 func measureAttempts(ctx context.Context, dir string, n sizes) error {
 	fmt.Fprintln(n.out, "attempts: create, ring, join, accept, leave, stop; all answered after their forced writes, two devices told")
-	fmt.Fprintln(n.out, "calls at once | attempts/s | commits each | bare bbolt, same commits: attempts/s | ratio | CPU µs each | events each | bytes a commit")
+	fmt.Fprintln(n.out, "calls at once | attempts/s | commits each | bare bbolt, same puts under the same keys: attempts/s | ratio | bare, one record for each writer overwritten, no values: attempts/s | ratio | CPU µs each | events each | bytes a commit")
 	for _, writers := range n.writers {
-		m, err := oneRate(ctx, dir, writers, n.duration)
-		if err != nil {
-			return err
+		var rounds []round
+		for i := range n.rounds {
+			r, err := oneRound(ctx, filepath.Join(dir, fmt.Sprintf("%d-%d", writers, i)), writers, n.duration)
+			if err != nil {
+				return err
+			}
+			rounds = append(rounds, *r)
 		}
-		folder, err := fresh(dir, fmt.Sprint("bare", writers))
-		if err != nil {
-			return err
+		mid := func(of func(r round) float64) float64 {
+			all := make([]float64, len(rounds))
+			for i, r := range rounds {
+				all[i] = of(r)
+			}
+			slices.Sort(all)
+			return all[len(all)/2]
 		}
-		rate, err := bareRate(ctx, folder, writers, m.volume, n.duration)
-		if err != nil {
-			return err
-		}
-		each := m.volume.commits / float64(m.attempts)
-		fmt.Fprintf(n.out, "%d | %.0f | %.1f | %.0f | %.2f | %.0f | %.1f | %.0f+%.0f\n",
-			writers, m.rate, each, rate/each, m.rate*each/rate, m.cpu, m.events, m.volume.record, m.volume.event)
+		each := func(r round) float64 { return r.volume.commits / float64(r.attempts) }
+		v := rounds[0].volume
+		fmt.Fprintf(n.out, "%d | %.0f | %.1f | %.0f | %.2f | %.0f | %.2f | %.0f | %.1f | %.0f+%.0f+%.1fx%.0f\n",
+			writers, mid(func(r round) float64 { return r.rate }), mid(each),
+			mid(func(r round) float64 { return r.same / each(r) }), mid(func(r round) float64 { return r.rate * each(r) / r.same }),
+			mid(func(r round) float64 { return r.fixed / each(r) }), mid(func(r round) float64 { return r.rate * each(r) / r.fixed }),
+			mid(func(r round) float64 { return r.cpu }), mid(func(r round) float64 { return r.events }),
+			v.record, v.event, v.values, v.value)
 	}
 	return nil
+}
+
+func oneRound(ctx context.Context, dir string, writers int, d time.Duration) (*round, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	m, err := oneRate(ctx, dir, writers, d)
+	if err != nil {
+		return nil, err
+	}
+	r := &round{measured: m}
+	each := int(m.volume.commits/float64(m.attempts) + 0.5)
+	for name, bare := range map[string]struct {
+		calls int
+		rate  *float64
+	}{"same": {each, &r.same}, "fixed": {0, &r.fixed}} {
+		folder, err := fresh(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		if *bare.rate, err = bareRate(ctx, folder, writers, m.volume, bare.calls, d); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 func oneRate(ctx context.Context, dir string, writers int, d time.Duration) (*measured, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -26,9 +27,13 @@ type bare struct {
 	txns  atomic.Int64
 }
 
+// write is what one commit of the measured side puts: a record under the id of
+// its call, an entry of the journal, and values under keys of their own.
 type write struct {
-	key           uint64
+	key           []byte
 	record, event []byte
+	values        [][]byte // their keys
+	value         []byte   // what each of them holds
 	done          chan struct{}
 }
 
@@ -40,7 +45,8 @@ func openBare(dir string) (*bare, error) {
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err1 := tx.CreateBucketIfNotExists([]byte("records"))
 		_, err2 := tx.CreateBucketIfNotExists([]byte("journal"))
-		return errors.Join(err1, err2)
+		_, err3 := tx.CreateBucketIfNotExists([]byte("values"))
+		return errors.Join(err1, err2, err3)
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -79,20 +85,24 @@ func (b *bare) work() {
 }
 
 func (b *bare) put(tx *bbolt.Tx, batch []*write) error {
-	records, journal := tx.Bucket([]byte("records")), tx.Bucket([]byte("journal"))
+	records, journal, values := tx.Bucket([]byte("records")), tx.Bucket([]byte("journal")), tx.Bucket([]byte("values"))
+	journal.FillPercent = 1
 	var faults []error
 	for _, w := range batch {
 		b.next++
 		faults = append(faults,
-			records.Put(binary.BigEndian.AppendUint64(nil, w.key), w.record),
+			records.Put(w.key, w.record),
 			journal.Put(binary.BigEndian.AppendUint64(nil, b.next), w.event))
+		for _, key := range w.values {
+			faults = append(faults, values.Put(key, w.value))
+		}
 	}
 	return errors.Join(faults...)
 }
 
-// write returns when the record is on disk.
-func (b *bare) write(key uint64, record, event []byte) {
-	w := &write{key: key, record: record, event: event, done: make(chan struct{})}
+// write returns when everything is on disk.
+func (b *bare) write(w *write) {
+	w.done = make(chan struct{})
 	b.mu.Lock()
 	b.queue = append(b.queue, w)
 	b.mu.Unlock()
@@ -103,9 +113,12 @@ func (b *bare) write(key uint64, record, event []byte) {
 	<-w.done
 }
 
-// bareRate returns how many writes of the volume's mean size a number of
+// bareRate returns how many commits of the volume's mean size a number of
 // writers get done in a second, each writing again when its last is on disk.
-func bareRate(ctx context.Context, dir string, writers int, v volume, d time.Duration) (rate float64, err error) {
+// With calls above 0 they put the same keys as the measured side: a call gets
+// that many commits, and the next call is another one. With 0 each writer
+// overwrites one record for ever and puts no values.
+func bareRate(ctx context.Context, dir string, writers int, v volume, calls int, d time.Duration) (rate float64, err error) {
 	b, err := openBare(dir)
 	if err != nil {
 		return 0, err
@@ -117,9 +130,21 @@ func bareRate(ctx context.Context, dir string, writers int, v volume, d time.Dur
 	start := time.Now()
 	for i := range writers {
 		wg.Go(func() {
-			record, event := make([]byte, int(v.record)), make([]byte, int(v.event))
-			for ctx.Err() == nil {
-				b.write(uint64(i), record, event)
+			w := &write{
+				record: make([]byte, int(v.record)), event: make([]byte, int(v.event)), value: make([]byte, int(v.value)),
+			}
+			for commit := 0; ctx.Err() == nil; commit++ {
+				w.key, w.values = binary.BigEndian.AppendUint64(nil, uint64(i)), nil
+				if calls > 0 {
+					w.key = fmt.Appendf(nil, "call-%d-%d", i, commit/calls)
+				}
+				if calls > 0 && commit%calls == calls-1 {
+					// The values come when the call ends, one for each person.
+					for j := range int(v.values*float64(calls) + 0.5) {
+						w.values = append(w.values, fmt.Appendf(nil, "history/user-%06d/%016x/%s", 2*i+j, ^time.Now().UnixMilli(), w.key))
+					}
+				}
+				b.write(w)
 				n.Add(1)
 			}
 		})
@@ -137,10 +162,10 @@ func forcedWrite(dir string, v volume, n int) ([]time.Duration, error) {
 		return nil, err
 	}
 	times := make([]time.Duration, n)
-	record, event := make([]byte, int(v.record)), make([]byte, int(v.event))
+	w := &write{key: []byte("call"), record: make([]byte, int(v.record)), event: make([]byte, int(v.event))}
 	for i := range times {
 		start := time.Now()
-		b.write(0, record, event)
+		b.write(w)
 		times[i] = time.Since(start)
 	}
 	slices.Sort(times)

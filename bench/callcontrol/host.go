@@ -81,6 +81,7 @@ type meter struct {
 	wc.Store
 	commits                  atomic.Int64
 	weighed, records, events atomic.Int64 // number and bytes
+	values, valueBytes       atomic.Int64 // of those weighed
 }
 
 // weighAll is how many commits are weighed one by one. Of those after them a
@@ -96,6 +97,10 @@ func (m *meter) Commit(ctx context.Context, c *wc.Change) (wc.Position, error) {
 		m.weighed.Add(1)
 		m.records.Add(int64(size(c.Call)))
 		m.events.Add(int64(eventSize(c.Events)))
+		m.values.Add(int64(len(c.Values)))
+		for _, v := range c.Values {
+			m.valueBytes.Add(int64(len(v.Data)))
+		}
 	}
 	return pos, nil
 }
@@ -126,12 +131,13 @@ func eventSize(events []wc.Event) int {
 	return sum
 }
 
-// volume is the writing of a case: commits, and the bytes of each.
-type volume struct{ commits, record, event float64 }
+// volume is the writing of a case: commits, the bytes of the record and of the
+// events of each, and how many values each writes besides, of how many bytes.
+type volume struct{ commits, record, event, values, value float64 }
 
 // start begins to weigh anew.
 func (m *meter) start() {
-	for _, n := range []*atomic.Int64{&m.commits, &m.weighed, &m.records, &m.events} {
+	for _, n := range []*atomic.Int64{&m.commits, &m.weighed, &m.records, &m.events, &m.values, &m.valueBytes} {
 		n.Store(0)
 	}
 }
@@ -139,7 +145,10 @@ func (m *meter) start() {
 // volume returns what was written since start.
 func (m *meter) volume() volume {
 	n := max(1, float64(m.weighed.Load()))
-	return volume{float64(m.commits.Load()), float64(m.records.Load()) / n, float64(m.events.Load()) / n}
+	return volume{
+		commits: float64(m.commits.Load()), record: float64(m.records.Load()) / n, event: float64(m.events.Load()) / n,
+		values: float64(m.values.Load()) / n, value: float64(m.valueBytes.Load()) / max(1, float64(m.values.Load())),
+	}
 }
 
 func user(i int) wc.UserID { return wc.UserID(fmt.Sprintf("user-%06d", i)) }

@@ -33,6 +33,7 @@ func main() {
 type sizes struct {
 	out      io.Writer
 	writers  []int
+	rounds   int
 	duration time.Duration // of each attempt measurement
 	people   int           // in the meeting
 	calls    int           // at once, for the memory
@@ -49,6 +50,7 @@ func run() error {
 	only := flag.String("only", "", "cases to run, comma-separated: attempts, latency, meeting, memory, start, read (default all)")
 	short := flag.Bool("short", false, "small sizes, for a quick look; the figures are not comparable")
 	profile := flag.String("cpuprofile", "", "file to write a CPU profile to")
+	rounds := flag.Int("rounds", 0, "rounds of the attempts (default 3)")
 	flag.Parse()
 	if *profile != "" {
 		file, err := os.Create(*profile)
@@ -62,14 +64,17 @@ func run() error {
 		defer pprof.StopCPUProfile()
 	}
 	n := sizes{
-		out: os.Stdout, writers: []int{10, 100, 1000, 10_000}, duration: 5 * time.Second, people: 1000, calls: 10_000,
+		out: os.Stdout, writers: []int{10, 100, 1000, 10_000}, rounds: 3, duration: 3 * time.Second, people: 1000, calls: 10_000,
 		stored: 100_000, live: 1000, couples: 64, single: 300, reads: 200_000,
 	}
 	if *short {
 		n = sizes{
-			out: os.Stdout, writers: []int{10, 100}, duration: 300 * time.Millisecond, people: 50, calls: 200,
+			out: os.Stdout, writers: []int{10, 100}, rounds: 1, duration: 300 * time.Millisecond, people: 50, calls: 200,
 			stored: 1000, live: 20, couples: 16, single: 50, reads: 10_000,
 		}
+	}
+	if *rounds > 0 {
+		n.rounds = *rounds
 	}
 	if *at > 0 {
 		n.writers = []int{*at}

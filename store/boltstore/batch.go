@@ -25,7 +25,8 @@ import (
 // preparedEvents are the events of a change, encoded before their transaction
 // is known. They share nothing with the caller.
 type preparedEvents struct {
-	batch   *batch // without positions
+	batch   *batch                  // without positions
+	topics  []webconferencing.Topic // each once
 	payload []byte
 	exact   bool // batch is what payload decodes to
 }
@@ -54,12 +55,13 @@ func prepareEvents(events []webconferencing.Event) (*preparedEvents, error) {
 		text = appendBytes(text, plain)
 		text = appendBytes(text, e.Data)
 	}
-	p.payload = b.encode(text)
+	p.payload, p.topics = b.encode(text)
 	return p, nil
 }
 
-// encode returns the payload, whose end is given. It notes the topics.
-func (b *batch) encode(events []byte) []byte {
+// encode returns the payload, whose end is given, and the topics.
+func (b *batch) encode(events []byte) ([]byte, []webconferencing.Topic) {
+	var topics []webconferencing.Topic
 	place := make(map[webconferencing.Topic]uint64)
 	var lists []byte
 	for _, list := range b.lists {
@@ -67,22 +69,22 @@ func (b *batch) encode(events []byte) []byte {
 		for _, topic := range list {
 			n, ok := place[topic]
 			if !ok {
-				n = uint64(len(b.topics))
+				n = uint64(len(topics))
 				place[topic] = n
-				b.topics = append(b.topics, topic)
+				topics = append(topics, topic)
 			}
 			lists = binary.AppendUvarint(lists, n)
 		}
 	}
 	payload := appendTime(make([]byte, 0, 64+len(lists)+len(events)), b.newest)
-	payload = binary.AppendUvarint(payload, uint64(len(b.topics)))
-	for _, topic := range b.topics {
+	payload = binary.AppendUvarint(payload, uint64(len(topics)))
+	for _, topic := range topics {
 		payload = appendBytes(payload, topic)
 	}
 	payload = binary.AppendUvarint(payload, uint64(len(b.lists)))
 	payload = append(payload, lists...)
 	payload = binary.AppendUvarint(payload, uint64(len(b.events)))
-	return append(payload, events...)
+	return append(payload, events...), topics
 }
 
 // withoutData takes out what is stored beside the JSON: Data is kept byte by
@@ -185,6 +187,7 @@ func decodeBatch(key, raw []byte) (*batch, error) {
 	if err := d.end(); err != nil {
 		return nil, bad(err)
 	}
+	b.topics = nil // the lists have them
 	return b, nil
 }
 

@@ -40,9 +40,9 @@ type Options struct {
 	// CachedCalls is how many calls are kept decoded in memory, from 1 to
 	// 1,000,000. Defaults to 10,000.
 	CachedCalls int
-	// CacheBytes bounds the memory of the cached calls, and that of the cached
-	// events, each measured by their size on disk; at least 1 MiB. In memory
-	// they take about three times as much. Defaults to 32 MiB.
+	// CacheBytes bounds the memory of the cached calls, measured by their size
+	// on disk; at least 1 MiB. An eighth of it is for the latest events. In
+	// memory they take about three times as much. Defaults to 32 MiB.
 	CacheBytes int
 }
 
@@ -136,7 +136,7 @@ func Open(path string, opts *Options) (*Store, error) {
 		opts:    o,
 		log:     o.Logger,
 		calls:   newCallCache(o.CachedCalls, o.CacheBytes),
-		batches: newBatchCache(o.CacheBytes),
+		batches: newBatchCache(o.CacheBytes / 8),
 		pending: newPending(1),
 	}
 	// The working directory may change under us, and the file is opened again

@@ -328,7 +328,7 @@ func (t *txn) publish(h *handle, id uint64) {
 	defer p.mu.Unlock()
 	p.active.add(t.written)
 	for _, e := range t.batches {
-		p.active.addBatch(e.batch.topics, e.batch.last())
+		p.active.addBatch(e.topics, e.batch.last())
 	}
 	if t.fold != nil {
 		t.fold.done = t.folded

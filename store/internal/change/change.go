@@ -90,51 +90,69 @@ func Time(t time.Time) time.Time { return t.Round(0).UTC() }
 // that is added later is not forgotten here.
 func Call(c *webconferencing.Call) *webconferencing.Call {
 	d := c.Clone()
-	tidy(reflect.ValueOf(d).Elem())
+	tidy(reflect.ValueOf(d).Elem(), callPlan)
 	return d
 }
 
-func tidy(v reflect.Value) {
-	if t, ok := v.Addr().Interface().(*time.Time); ok {
-		*t = Time(*t)
-		return
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		for _, i := range untidy(v.Type()) {
-			tidy(v.Field(i))
-		}
-	case reflect.Slice:
-		if v.Len() == 0 {
-			v.SetZero()
-			return
-		}
-		if v.Type().Elem().Kind() != reflect.Struct {
-			return
-		}
-		fields := untidy(v.Type().Elem())
-		for n := range v.Len() {
-			for _, i := range fields {
-				tidy(v.Index(n).Field(i))
-			}
-		}
-	}
+// plan says which fields of a struct hold something to tidy: times, lists, and
+// structs with such fields.
+type plan []step
+
+type step struct {
+	field  int
+	within plan // of a struct, or of the structs in a list
 }
 
-// untidy returns the fields of a struct type that can hold something to tidy.
-func untidy(t reflect.Type) []int {
-	var fields []int
+var (
+	timeType = reflect.TypeFor[time.Time]()
+	callPlan = planFor(reflect.TypeFor[webconferencing.Call]())
+)
+
+func planFor(t reflect.Type) plan {
+	var p plan
 	for i := range t.NumField() {
-		switch f := t.Field(i).Type; f.Kind() {
-		case reflect.Slice:
-			fields = append(fields, i)
-		case reflect.Struct:
-			if f == reflect.TypeFor[time.Time]() || len(untidy(f)) > 0 {
-				fields = append(fields, i)
+		f := t.Field(i).Type
+		switch {
+		case f == timeType:
+			p = append(p, step{field: i})
+		case f.Kind() == reflect.Struct:
+			if within := planFor(f); len(within) > 0 {
+				p = append(p, step{i, within})
 			}
+		case f.Kind() == reflect.Slice:
+			s := step{field: i}
+			if e := f.Elem(); e.Kind() == reflect.Struct && e != timeType {
+				s.within = planFor(e)
+			}
+			p = append(p, s)
 		}
 	}
-	return fields
+	return p
+}
+
+func tidy(v reflect.Value, p plan) {
+	for _, s := range p {
+		f := v.Field(s.field)
+		switch f.Kind() {
+		case reflect.Slice:
+			if f.Len() == 0 {
+				f.SetZero()
+				continue
+			}
+			if len(s.within) > 0 {
+				for n := range f.Len() {
+					tidy(f.Index(n), s.within)
+				}
+			}
+		case reflect.Struct:
+			if len(s.within) > 0 {
+				tidy(f, s.within)
+				continue
+			}
+			t := f.Addr().Interface().(*time.Time)
+			*t = Time(*t)
+		}
+	}
 }
 
 // Events returns a deep copy of the events. Neighbours with equal topics share
