@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/webconferencing/webconferencing"
 )
 
 // missAll lets john miss calls of mary's, one after the other.
@@ -61,8 +63,22 @@ func TestMissedCounter(t *testing.T) {
 		d["john"].wantCount(t, 0)
 		d["john-2"].wantCount(t, 0)
 
+		// What was seen through another process is in the journal.
+		time.Sleep(time.Second)
+		w.missAll("p/4")
+		for _, name := range []string{"john", "john-2"} {
+			d[name].wantEvent("call_state", "callState", "started")
+			d[name].wantEvent("call_state", "callState", "stopped")
+			d[name].wantCount(t, 1)
+		}
+		if err := w.svc.MarkSeen(t.Context(), webconferencing.Actor{User: "john"}); err != nil {
+			t.Fatal(err)
+		}
+		d["john"].wantCount(t, 0)
+		d["john-2"].wantCount(t, 0)
+
 		// The old client has heard of calls only.
-		for range 2 {
+		for range 3 {
 			d["john-old"].wantEvent("call_state", "callState", "started")
 			d["john-old"].wantEvent("call_state", "callState", "stopped")
 		}
