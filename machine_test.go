@@ -1,8 +1,10 @@
 package webconferencing
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +39,8 @@ type model struct {
 	owners map[SeatID]UserID
 	serial int
 	live   map[uint64]int // how often each run ended
+	// outcomes are what people's histories say of each run.
+	outcomes map[uint64]map[UserID]HistoryEntry
 }
 
 func newModel(t *rapid.T) *model {
@@ -44,6 +48,7 @@ func newModel(t *rapid.T) *model {
 		t: t, group: rapid.Bool().Draw(t, "group"), nodes: []string{"n1", "n2"},
 		now:    time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		owners: make(map[SeatID]UserID), live: make(map[uint64]int),
+		outcomes: make(map[uint64]map[UserID]HistoryEntry),
 	}
 }
 
@@ -164,6 +169,7 @@ func (m *model) run(cmd command) {
 		return
 	}
 	m.checkVersion(cmd, before, t)
+	m.noteHistory(t.values)
 	if t.call != nil {
 		if found := append(recordFaults(t.call), stepFaults(before, t.call, t.events)...); len(found) > 0 {
 			m.t.Fatalf("%T: %q", cmd, found)
@@ -192,6 +198,50 @@ func (m *model) checkVersion(cmd command, before *Call, t *transition) {
 	}
 	if before != nil && t.call.Epoch < before.Epoch {
 		m.t.Fatalf("%T moved the epoch back", cmd)
+	}
+}
+
+// noteHistory keeps what is written into histories; a later entry of the same
+// person and run takes the place of an earlier one.
+func (m *model) noteHistory(values []ValueChange) {
+	for _, v := range values {
+		var e HistoryEntry
+		if err := json.Unmarshal(v.Data, &e); err != nil {
+			m.t.Fatal(err)
+		}
+		user, _, _ := strings.Cut(strings.TrimPrefix(v.Key, historyPrefix), "/")
+		if m.outcomes[e.Epoch] == nil {
+			m.outcomes[e.Epoch] = make(map[UserID]HistoryEntry)
+		}
+		m.outcomes[e.Epoch][UserID(user)] = e
+	}
+}
+
+// checkHistory makes sure that both sides of each run tell the same story. Who
+// was taken out before its end has an entry without a reason.
+func (m *model) checkHistory() {
+	for epoch, entries := range m.outcomes {
+		answered, outgoing := 0, 0
+		for user, e := range entries {
+			if e.Ended.Before(e.Started) || e.Spent < 0 || e.Spent > e.Ended.Sub(e.Started) || (e.Spent > 0) && e.Devices == 0 {
+				m.t.Fatalf("%s's entry is %+v", user, e)
+			}
+			if e.Outgoing {
+				outgoing++
+				continue
+			}
+			if e.Outcome == OutcomeAnswered {
+				answered++
+			}
+		}
+		if outgoing > 1 {
+			m.t.Fatalf("run %d was started by several: %+v", epoch, entries)
+		}
+		for user, e := range entries {
+			if e.Outgoing && e.Reason != "" && (e.Outcome == OutcomeAnswered) != (answered > 0) {
+				m.t.Fatalf("run %d: %s's call was %s, %d say that they answered: %+v", epoch, user, e.Outcome, answered, entries)
+			}
+		}
 	}
 }
 
@@ -294,6 +344,7 @@ func (m *model) finish() {
 	if m.call != nil && m.call.State == StateStarted {
 		m.t.Fatalf("the call never ends: %+v", m.call)
 	}
+	m.checkHistory()
 	for epoch, n := range m.live {
 		if n != 1 {
 			m.t.Fatalf("run %d ended %d times", epoch, n)
