@@ -109,6 +109,9 @@ type Options struct {
 	// FailedInviteRate limits a user's invite checks that were answered by
 	// no, for all calls together. Defaults to 5 a minute and 5 at once.
 	FailedInviteRate Rate
+	// WebhookRate limits the requests of providers' servers from one address,
+	// which nobody signs in for. Defaults to 50 a second and 200 at once.
+	WebhookRate Rate
 
 	// Bayeux tunes the Bayeux server: its limits, timings, cookie and
 	// transports. The hooks, DenyWildcards and AllowedOrigins are set by this
@@ -139,6 +142,8 @@ type API struct {
 	routes   []route
 	csrf     *http.CrossOriginProtection
 
+	webhooks                     *limiter // by address
+	webhookSlots                 chan struct{}
 	requests, strangers, guesses *limiter
 	lines, refusals              *limiter // of the log
 
@@ -175,6 +180,7 @@ func New(svc *webconferencing.Service, auth Authenticator, opts *Options) (*API,
 		requests: newLimiter(o.RESTRate), strangers: newLimiter(o.FailedHandshakeRate),
 		guesses: newLimiter(o.FailedInviteRate), lines: newLimiter(Rate{PerSecond: 5, Burst: 50}),
 		refusals: newLimiter(Rate{PerSecond: 1, Burst: 30}), finished: make(chan struct{}),
+		webhooks: newLimiter(o.WebhookRate), webhookSlots: make(chan struct{}, maxWebhooks),
 	}
 	a.presence, a.names, a.missed = newPresence(svc), newNames(svc), newMissed(a)
 	a.routes = a.routeTable()
@@ -241,9 +247,10 @@ func (o *Options) complete() error {
 	o.RESTRate = o.RESTRate.or(Rate{PerSecond: 10, Burst: 30})
 	o.FailedHandshakeRate = o.FailedHandshakeRate.or(Rate{PerSecond: 20, Burst: 40})
 	o.FailedInviteRate = o.FailedInviteRate.or(Rate{PerSecond: 5.0 / 60, Burst: 5})
+	o.WebhookRate = o.WebhookRate.or(Rate{PerSecond: 50, Burst: 200})
 	faults = append(faults,
 		o.RESTRate.validate("RESTRate"), o.FailedHandshakeRate.validate("FailedHandshakeRate"),
-		o.FailedInviteRate.validate("FailedInviteRate"))
+		o.FailedInviteRate.validate("FailedInviteRate"), o.WebhookRate.validate("WebhookRate"))
 	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

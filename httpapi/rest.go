@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // routeTable lists every REST resource; openapi.json describes them.
 func (a *API) routeTable() []route {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
-	return []route{
+	routes := []route{
 		{get, "openapi.json", forEverybody, noBody, a.getOpenAPI},
 		{get, "context", forUsers, noBody, a.getContext},
 
@@ -64,6 +65,7 @@ func (a *API) routeTable() []route {
 
 		{post, "logs", forUsers, jsonBody, a.postLogs},
 	}
+	return slices.Concat(routes, a.providerRoutes(), a.accountRoutes(), a.panelRoutes())
 }
 
 type callMethod func(*webconferencing.Service, context.Context, webconferencing.Actor, webconferencing.CallID) (*webconferencing.Call, error)

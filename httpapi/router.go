@@ -70,8 +70,9 @@ type rawJSON []byte
 
 // REST returns the handler of the REST resources. It expects paths relative
 // to where it is mounted, with or without a leading slash, so the host strips
-// the prefix with [http.StripPrefix].
-func (a *API) REST() http.Handler { return a.guard(a.router(a.routes)) }
+// the prefix with [http.StripPrefix]. Below webhook/ it takes the requests of
+// providers' servers, for which a host must ask nobody to sign in.
+func (a *API) REST() http.Handler { return a.guard(a.hooks(a.router(a.routes))) }
 
 // UserStatus returns the handler of user statuses: GET /{userId} answers
 // {"userId","status"}. The host strips the prefix as for [API.REST].

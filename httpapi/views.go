@@ -170,6 +170,9 @@ type providerView struct {
 	LogEnabled     bool     `json:"logEnabled"`
 	SupportedTypes []string `json:"supportedTypes"`
 	Groups         bool     `json:"groups"`
+	OneToOne       bool     `json:"oneToOne"`
+	MaxParties     int      `json:"maxParties"` // 0 for no limit of its own
+	Features       []string `json:"features"`
 	Version        string   `json:"version"`
 	// Module is where the browser module is, relative to the client assets;
 	// in the context only.
@@ -368,9 +371,13 @@ func viewProvider(c webconferencing.ProviderConfig) providerView {
 	v := providerView{
 		Type: c.Type, Title: c.Title, Description: c.Description, Active: c.Active, LogEnabled: c.LogEnabled,
 		SupportedTypes: c.SupportedTypes, Groups: c.Groups, Version: c.Version,
+		OneToOne: c.OneToOne, MaxParties: c.MaxParties, Features: c.Features,
 	}
 	if v.SupportedTypes == nil {
 		v.SupportedTypes = []string{}
+	}
+	if v.Features == nil {
+		v.Features = []string{}
 	}
 	return v
 }

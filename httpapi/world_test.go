@@ -196,10 +196,10 @@ func newWorldWith(t *testing.T, opts *httpapi.Options, svcOpts *webconferencing.
 	if svcOpts != nil {
 		so = *svcOpts
 	}
-	so.Providers = []webconferencing.Provider{
+	so.Providers = append([]webconferencing.Provider{
 		w.rtc, &provider{info: webconferencing.ProviderInfo{Type: "link", Title: "Link"}},
 		&provider{info: webconferencing.ProviderInfo{Type: "off", Title: "Off", Inactive: true, NoLog: true}},
-	}
+	}, so.Providers...)
 	var err error
 	if w.svc, err = webconferencing.New(memstore.New(), w.dir, &so); err != nil {
 		t.Fatal(err)
