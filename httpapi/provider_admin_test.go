@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -212,6 +213,7 @@ func TestWebhooks(t *testing.T) {
 		var sent webconferencing.WebhookRequest
 		_ = w.sim.Deliver(connectortest.Delivery{}, func(r webconferencing.WebhookRequest) error {
 			sent = r
+			sent.Header = maps.Clone(r.Header)
 			return http.ErrBodyNotAllowed // so that it stays to be delivered
 		})
 		if change != nil {
