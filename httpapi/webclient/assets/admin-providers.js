@@ -1,6 +1,7 @@
 // @ts-check
 import { BaseElement } from "./base-element.js";
 import { element, icon, setText } from "./dom.js";
+import { toCallError } from "./rest.js";
 import { SettingsForm } from "./settings-form.js";
 import { providersStyles } from "./styles-admin.js";
 
@@ -165,7 +166,8 @@ class Item {
 			const form = await app.wc.getProviderForm(this.#config.type);
 			this.#form.replaceChildren(new SettingsForm(this.#view, form).box);
 		} catch (error) {
-			const nothing = ["NOT_FOUND_ERROR", "CLIENT_ERROR"].includes(/** @type {any} */ (error)?.code);
+			const { code, reason } = toCallError(error);
+			const nothing = code === "NOT_FOUND_ERROR" || reason === "not_supported_by_provider";
 			const words = nothing ? this.#view.text("admin.noSettings") : app.wc.errorText(error);
 			this.#form.replaceChildren(element("p", { class: "found note" }, words));
 		}

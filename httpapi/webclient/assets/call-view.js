@@ -1,7 +1,9 @@
 // @ts-check
 import { BaseElement } from "./base-element.js";
-import { Clock, arrange, avatar, element, icon, safeURL, setText } from "./dom.js";
+import { DeviceMenu } from "./call-devices.js";
+import { Clock, arrange, avatar, element, focusedElement, icon, safeURL, setText } from "./dom.js";
 import { problemOf } from "./problems.js";
+import { deviceStyles } from "./styles-devices.js";
 import { viewStyles } from "./styles.js";
 
 /**
@@ -32,9 +34,11 @@ export class CallView extends BaseElement {
 	#again = element("div", { class: "again", hidden: true });
 	#mute = element("button", { type: "button", "aria-pressed": "false" });
 	#camera = element("button", { type: "button", "aria-pressed": "true" });
+	#screen = element("button", { type: "button", class: "round", "aria-pressed": "false", hidden: true }, icon("screen"));
+	#devices = new DeviceMenu();
 	#hangUp = element("button", { type: "button", class: "danger" });
 	#link = element("a", { target: "_blank", rel: "noopener noreferrer", hidden: true });
-	#controls = element("div", { class: "controls" }, this.#link, this.#mute, this.#camera, this.#hangUp);
+	#controls = element("div", { class: "controls" }, this.#link, this.#mute, this.#camera, this.#screen, this.#devices.button, this.#hangUp);
 	#callAgain = element("button", { type: "button", class: "primary" }, icon("phone"), element("span"));
 	#after = element("div", { class: "end-actions", hidden: true }, this.#callAgain);
 	#section = element("section", { tabindex: "-1" });
@@ -42,17 +46,18 @@ export class CallView extends BaseElement {
 	#parties = new Map();
 	/** @type {() => void} what the button of the notice does */
 	#relieve = () => undefined;
-	/** @type {Element | null} had the focus before the view took it */
+	/** @type {HTMLElement | null} had the focus before the view took it */
 	#before = null;
 
 	constructor() {
-		super(viewStyles);
+		super([...viewStyles, deviceStyles]);
 		this.#selfVideo.muted = true;
 		this.#section.append(
 			element("header", {}, element("div", { class: "who" }, this.#title, this.#status), this.#time, this.#minimise, this.#enlarge),
 			this.#stage,
 			this.#notice,
 			this.#again,
+			this.#devices.panel,
 			this.#controls,
 			this.#after,
 		);
@@ -64,6 +69,8 @@ export class CallView extends BaseElement {
 		});
 		this.#mute.addEventListener("click", () => this.#withSession((session) => this.app?.calls.setMuted(!session.muted)));
 		this.#camera.addEventListener("click", () => this.#withSession((session) => this.app?.calls.setCameraOff(!session.cameraOff)));
+		this.#devices.button.classList.add("round");
+		this.#screen.addEventListener("click", () => this.#withSession((session) => void session.setScreen?.(!session.screen)));
 		this.#hangUp.addEventListener("click", () => void this.app?.calls.hangUp());
 		this.#minimise.addEventListener("click", () => {
 			if (this.toggleAttribute("minimised") && this.hasAttribute("enlarged")) this.#enlarge.click();
@@ -87,17 +94,17 @@ export class CallView extends BaseElement {
 		this.#section.removeAttribute("aria-label");
 		for (const text of [this.#title, this.#status]) setText(text, "");
 		for (const part of [this.#title, this.#time, this.#minimise, this.#enlarge, this.#stage, this.#notice, this.#again, this.#controls, this.#after]) part.hidden = true;
-		if (focused && this.#before instanceof HTMLElement && this.#before.isConnected) this.#before.focus({ preventScroll: true });
+		this.#devices.update(null, (key) => this.text(key));
+		if (focused && this.#before?.isConnected) this.#before.focus({ preventScroll: true });
 		this.#before = null;
 	}
 
 	#appear() {
 		this.#title.hidden = false;
-		this.#before = document.activeElement === document.body ? null : document.activeElement;
+		this.#before = focusedElement();
 		// Whoever accepted by keyboard goes on here; nobody else's focus moves.
 		requestAnimationFrame(() => {
-			const { activeElement } = document;
-			if (!this.#title.hidden && (activeElement === null || activeElement === document.body)) this.#section.focus({ preventScroll: true });
+			if (!this.#title.hidden && !focusedElement()) this.#section.focus({ preventScroll: true });
 		});
 	}
 
@@ -188,7 +195,9 @@ export class CallView extends BaseElement {
 				this.#parties.set(remote.clientId, party);
 			}
 			const label = index === 0 ? this.text("call.remoteVideo") : this.text("call.remoteVideoOf", { name });
-			party.update(remote, { label, name: remote.muted ? this.text("call.muted", { name }) : name });
+			const state = remote.screen ? "call.screenOf" : remote.muted ? "call.muted" : "";
+			party.update(remote, { label, name: state ? this.text(state, { name }) : name });
+			party.playOn(session.output ?? "");
 		});
 		const order = session.remotes.map((r) => this.#parties.get(r.clientId)?.box).filter((box) => box !== undefined);
 		arrange(this.#remotes, order);
@@ -272,6 +281,14 @@ export class CallView extends BaseElement {
 		this.#camera.setAttribute("aria-pressed", String(!cameraOff));
 		this.#camera.toggleAttribute("data-off", cameraOff);
 		this.#camera.hidden = !session?.hasVideo;
+		const shared = session?.screen;
+		const words = this.text("call.screen");
+		this.#screen.hidden = over || shared === undefined;
+		this.#screen.setAttribute("aria-label", words);
+		this.#screen.title = words;
+		this.#screen.setAttribute("aria-pressed", String(shared === true));
+		this.#screen.toggleAttribute("data-off", shared === true);
+		this.#devices.update(over ? null : session, (key) => this.text(key));
 		face(this.#hangUp, "hangUp", this.text("call.hangUp"));
 		const address = safeURL(url);
 		this.#link.hidden = address === null;
@@ -334,7 +351,13 @@ class Party {
 		setText(this.#name, name);
 		const picture = !remote.cameraOff && (remote.stream?.getVideoTracks().length ?? 0) > 0;
 		this.box.toggleAttribute("data-picture", picture);
+		this.box.toggleAttribute("data-screen", remote.screen === true);
 		if (attach(this.video, remote.stream)) this.play();
+	}
+
+	/** @param {string} output id of a loudspeaker */
+	playOn(output) {
+		if ("setSinkId" in this.video && this.video.sinkId !== output) this.video.setSinkId(output).catch(() => undefined); // unplugged: the system's
 	}
 
 	play() {

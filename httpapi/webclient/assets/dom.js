@@ -38,6 +38,8 @@ const outlines = Object.freeze({
 	restore: "M4 5h16v14H4zm2 4v8h12V9z",
 	here: "M4 4h16v11H4zm2 9h12V6H6zM2 17h20v2H2z",
 	search: "M10 3a7 7 0 1 0 4.2 12.6l5.1 5.1 1.4-1.4-5.1-5.1A7 7 0 0 0 10 3zm0 2a5 5 0 1 1 0 10 5 5 0 0 1 0-10z",
+	screen: "M3 4h18a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1h-7v2h3v2H7v-2h3v-2H3a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zm9 3-4 4h3v4h2v-4h3z",
+	settings: "M4 6h9v2H4zm13 0h3v2h-3zm-3-1h2v4h-2zM4 11h3v2H4zm7 0h9v2h-9zM8 10h2v4H8zm-4 6h9v2H4zm13 0h3v2h-3zm-3-1h2v4h-2z",
 	bell: "M12 2a6 6 0 0 0-6 6v5l-2 3v1h16v-1l-2-3V8a6 6 0 0 0-6-6zm-2 17a2 2 0 0 0 4 0z",
 	bellOff: "M12 2a6 6 0 0 0-4.5 2L18 14.5V8a6 6 0 0 0-6-6zM6 8v5l-2 3v1h10.5L6.1 8.5zm4 11a2 2 0 0 0 4 0zM3.3 2 2 3.3 20.7 22 22 20.7z",
 	incoming: "M19 6.4 17.6 5 8 14.6V8H6v10h10v-2H9.4z",
@@ -134,6 +136,17 @@ export function arrange(parent, children) {
  */
 export function setText(target, text) {
 	if (target.textContent !== text) target.textContent = text;
+}
+
+/**
+ * What has the focus, inside of whatever elements; null if nothing has.
+ *
+ * @returns {HTMLElement | null}
+ */
+export function focusedElement() {
+	let at = document.activeElement;
+	while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+	return at instanceof HTMLElement && at !== document.body ? at : null;
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 import { BaseElement } from "./base-element.js";
-import { arrange, avatar, element, icon, setText } from "./dom.js";
+import { arrange, avatar, element, focusedElement, icon, setText } from "./dom.js";
 import { RingTone, chosenTone, maySound } from "./ring.js";
 import { incomingStyles } from "./styles.js";
 
@@ -21,7 +21,7 @@ export class IncomingCallCards extends BaseElement {
 	#told = element("div", { role: "status" });
 	#list = element("div", { class: "list" });
 	#tone = new RingTone();
-	/** @type {Element | null} had the focus before the cards took it */
+	/** @type {HTMLElement | null} had the focus before the cards took it */
 	#before = null;
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#untold;
@@ -38,6 +38,10 @@ export class IncomingCallCards extends BaseElement {
 	attached(_app, signal) {
 		// A first touch of the page lets it sound.
 		for (const touch of ["pointerup", "keyup"]) addEventListener(touch, () => this.plan(), { signal, passive: true });
+		document.addEventListener("focusin", (event) => {
+			const [at] = event.composedPath();
+			if (at instanceof HTMLElement && !this.#list.contains(at)) this.#before = at;
+		}, { signal });
 	}
 
 	/** @param {import("./base-element.js").App} app */
@@ -79,14 +83,14 @@ export class IncomingCallCards extends BaseElement {
 	 * @param {boolean} focused
 	 */
 	#moveFocus(fresh, focused) {
-		const { activeElement } = document;
-		const nowhere = activeElement === null || activeElement === document.body;
-		if (fresh.length > 0 && nowhere) this.#cards.get(fresh[0].callId)?.box.focus();
-		else if (focused && this.root.activeElement === null) {
+		const present = focusedElement();
+		if (fresh.length > 0 && !present) {
+			this.#before = null;
+			this.#cards.get(fresh[0].callId)?.box.focus();
+		} else if (focused && !present) {
 			const next = [...this.#cards.values()].at(0)?.box ?? this.#before;
-			if (next instanceof HTMLElement && next.isConnected) next.focus();
+			if (next?.isConnected) next.focus();
 		}
-		if (!nowhere && activeElement !== this) this.#before = activeElement;
 	}
 
 	/** @param {import("./types.js").Calls["answeredElsewhere"]} answered */
