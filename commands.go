@@ -361,7 +361,7 @@ func (cmd *leaveCommand) leave(t *transition) error {
 	}
 	t.acts(cmd.by)
 	if cmd.device != "" {
-		t.device, t.evidence = cmd.device, "device "+string(cmd.device)
+		t.device, t.evidence = cmd.device, deviceEvidence(cmd.device)
 	}
 	if cmd.seat == "" && p.State == PartNone {
 		if p.ID == c.Starter {

@@ -77,9 +77,12 @@ func (t *transition) run(cmd command) error {
 func (t *transition) acts(by Actor) {
 	t.actor, t.device, t.ref = by.User, by.Client, cleanRef(by.Ref)
 	if by.Client != "" {
-		t.evidence = "device " + string(by.Client)
+		t.evidence = deviceEvidence(by.Client)
 	}
 }
+
+// deviceEvidence names a device; its id comes from the client.
+func deviceEvidence(c ClientID) string { return "device " + oneLine(string(c)) }
 
 // manages notes whose command it is; for an administrator who is no party of
 // the call it is an intervention.
