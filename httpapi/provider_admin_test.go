@@ -23,7 +23,9 @@ type providerWorld struct {
 }
 
 // newProviderWorld shares its description with another world, if there is one.
-func newProviderWorld(t *testing.T, other *world) *world { return newSimulatedWorld(t, other, nil).world }
+func newProviderWorld(t *testing.T, other *world) *world {
+	return newSimulatedWorld(t, other, nil).world
+}
 
 func newSimulatedWorld(t *testing.T, other *world, log *slog.Logger) *providerWorld {
 	t.Helper()
