@@ -71,10 +71,14 @@ func TestStoreFaults(t *testing.T) {
 		"read fails":               {Method: faultstore.Call, Err: errBoom},
 		"read panics":              {Method: faultstore.Call, Panic: "store"},
 		"value fails":              {Method: faultstore.Value, Err: errBoom},
+		"commit hangs":             {Method: faultstore.Commit, Delay: time.Minute},
+		"commit hangs, but done":   {Method: faultstore.Commit, Delay: 10 * time.Second, Err: wc.ErrOutcomeUnknown, Through: true},
+		"read hangs":               {Method: faultstore.Call, Delay: time.Minute},
+		"value hangs":              {Method: faultstore.Value, Delay: time.Minute},
 	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
-			for nth := 1; nth <= 16; nth++ {
+			for nth := 1; nth <= 32; nth++ {
 				synctest.Test(t, func(t *testing.T) { runScript(t, script, "g/p", fault, nth) })
 				synctest.Test(t, func(t *testing.T) { runScript(t, ringScript, "p/john@mary", fault, nth) })
 			}
