@@ -25,10 +25,10 @@ import (
 // preparedEvents are the events of a change, encoded before their transaction
 // is known. They share nothing with the caller.
 type preparedEvents struct {
-	batch   *batch                  // without positions
-	topics  []webconferencing.Topic // each once
-	payload []byte
-	exact   bool // batch is what payload decodes to
+	batch  *batch                  // without positions
+	topics []webconferencing.Topic // each once
+	record []byte                  // without its frame
+	exact  bool                    // batch is what record decodes to
 }
 
 func prepareEvents(events []webconferencing.Event) (*preparedEvents, error) {
@@ -55,11 +55,12 @@ func prepareEvents(events []webconferencing.Event) (*preparedEvents, error) {
 		text = appendBytes(text, plain)
 		text = appendBytes(text, e.Data)
 	}
-	p.payload, p.topics = b.encode(text)
+	p.record, p.topics = b.encode(text)
 	return p, nil
 }
 
-// encode returns the payload, whose end is given, and the topics.
+// encode returns the record, the end of whose payload is given, without its
+// frame, and the topics.
 func (b *batch) encode(events []byte) ([]byte, []webconferencing.Topic) {
 	var topics []webconferencing.Topic
 	place := make(map[webconferencing.Topic]uint64)
@@ -76,15 +77,19 @@ func (b *batch) encode(events []byte) ([]byte, []webconferencing.Topic) {
 			lists = binary.AppendUvarint(lists, n)
 		}
 	}
-	payload := appendTime(make([]byte, 0, 64+len(lists)+len(events)), b.newest)
-	payload = binary.AppendUvarint(payload, uint64(len(topics)))
+	room := timeLength + 3*binary.MaxVarintLen32 + len(lists) + len(events)
 	for _, topic := range topics {
-		payload = appendBytes(payload, topic)
+		room += len(topic) + binary.MaxVarintLen16
 	}
-	payload = binary.AppendUvarint(payload, uint64(len(b.lists)))
-	payload = append(payload, lists...)
-	payload = binary.AppendUvarint(payload, uint64(len(b.events)))
-	return append(payload, events...), topics
+	raw := appendTime(blank(room), b.newest)
+	raw = binary.AppendUvarint(raw, uint64(len(topics)))
+	for _, topic := range topics {
+		raw = appendBytes(raw, topic)
+	}
+	raw = binary.AppendUvarint(raw, uint64(len(b.lists)))
+	raw = append(raw, lists...)
+	raw = binary.AppendUvarint(raw, uint64(len(b.events)))
+	return append(raw, events...), topics
 }
 
 // withoutData takes out what is stored beside the JSON: Data is kept byte by

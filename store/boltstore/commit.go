@@ -72,7 +72,7 @@ func newRequest(c *webconferencing.Change) (*request, error) {
 		if r.events, err = prepareEvents(c.Events); err != nil {
 			return nil, err
 		}
-		r.size += len(r.events.payload)
+		r.size += len(r.events.record)
 	}
 	return r, nil
 }

@@ -15,10 +15,16 @@ import (
 // under another name and given its own only when it is whole and on disk, so
 // that no crash leaves half a file, and a file that somebody else made
 // meanwhile wins.
-func create(path string) (err error) {
+func create(path string) error {
 	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	return createWith(path, initialise)
+}
+
+// createWith makes a file as create does, with the content that fill gives an
+// empty one.
+func createWith(path string, fill func(draft string) error) (err error) {
 	dir := filepath.Dir(path)
 	if err := makeDir(dir); err != nil {
 		return err
@@ -36,7 +42,7 @@ func create(path string) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := initialise(draft); err != nil {
+	if err := fill(draft); err != nil {
 		return err
 	}
 	switch err := os.Link(draft, path); {

@@ -47,13 +47,19 @@ func (e *entry) seal(id webconferencing.CallID) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("call %q: %w", id, err)
 	}
-	payload := binary.BigEndian.AppendUint64(make([]byte, 0, len(text)+256), e.version)
-	payload = appendTime(payload, e.deadline)
-	payload = binary.AppendUvarint(payload, uint64(len(e.keys)))
+	room := 8 + timeLength + binary.MaxVarintLen32 + len(text)
 	for _, k := range e.keys {
-		payload = appendBytes(payload, k)
+		room += len(k) + binary.MaxVarintLen16
 	}
-	return seal(kindCall, []byte(id), append(payload, text...)), nil
+	raw := binary.BigEndian.AppendUint64(blank(room), e.version)
+	raw = appendTime(raw, e.deadline)
+	raw = binary.AppendUvarint(raw, uint64(len(e.keys)))
+	for _, k := range e.keys {
+		raw = appendBytes(raw, k)
+	}
+	raw = append(raw, text...)
+	finish(schema, kindCall, []byte(id), raw)
+	return raw, nil
 }
 
 // decodeHead decodes all of an entry but the call.
@@ -89,10 +95,11 @@ func decodeEntry(id webconferencing.CallID, raw []byte) (*entry, error) {
 
 // encodeValue returns the record of a value.
 func encodeValue(v *webconferencing.Value) []byte {
-	payload := binary.BigEndian.AppendUint64(nil, v.Revision)
-	payload = appendTime(payload, v.Expires)
-	payload = append(payload, v.Data...)
-	return seal(kindValue, []byte(v.Key), payload)
+	raw := binary.BigEndian.AppendUint64(blank(8+timeLength+len(v.Data)), v.Revision)
+	raw = appendTime(raw, v.Expires)
+	raw = append(raw, v.Data...)
+	finish(schema, kindValue, []byte(v.Key), raw)
+	return raw
 }
 
 // decodeValue decodes a value's record. It keeps nothing of raw.

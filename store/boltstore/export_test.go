@@ -112,7 +112,8 @@ func EncodeBatch(key []byte, changes ...[]webconferencing.Event) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return seal(kindBatch, key, p.payload), nil
+	finish(schema, kindBatch, key, p.record)
+	return p.record, nil
 }
 
 // Taken tells whether the worker has taken all changes out of the queue and is

@@ -18,12 +18,12 @@ func (t *txn) addEvents(p *preparedEvents) error {
 	t.state.last += webconferencing.Position(len(p.batch.events))
 	key := positionKey(t.state.last)
 	t.b.log.FillPercent = 1 // keys only grow
-	raw := seal(kindBatch, key, p.payload)
-	if err := t.b.log.Put(key, raw); err != nil {
+	finish(schema, kindBatch, key, p.record)
+	if err := t.b.log.Put(key, p.record); err != nil {
 		return err
 	}
 	p.batch.place(t.state.last)
-	p.batch.size = len(raw)
+	p.batch.size = len(p.record)
 	t.batches = append(t.batches, p)
 	return nil
 }
@@ -137,7 +137,7 @@ func (s *Store) Events(ctx context.Context, topic webconferencing.Topic, after w
 			r.recent = v.batchesLocked(topic, after, limit)
 		}
 	}, func(tx *bbolt.Tx) error {
-		b, err := bucketsOf(tx)
+		b, err := bucketsOf(tx, bucketMeta, bucketLog, bucketTopics)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -54,13 +55,17 @@ type buckets struct {
 	segments, pending                                   *bbolt.Bucket
 }
 
-func bucketsOf(tx *bbolt.Tx) (*buckets, error) {
+// bucketsOf opens all buckets, or those that are named.
+func bucketsOf(tx *bbolt.Tx, some ...string) (*buckets, error) {
 	b := &buckets{}
 	into := []**bbolt.Bucket{
 		&b.meta, &b.calls, &b.keys, &b.due, &b.values, &b.expiry, &b.log, &b.topics,
 		&b.segments, &b.pending,
 	}
 	for i, name := range bucketNames() {
+		if len(some) > 0 && !slices.Contains(some, name) {
+			continue
+		}
 		*into[i] = tx.Bucket([]byte(name))
 		later := name == bucketSegments || name == bucketPending
 		if *into[i] == nil && !(later && firstSchema(b.meta)) {

@@ -35,7 +35,8 @@ type generation struct {
 	calls  map[webconferencing.CallID]pendingCall
 	values map[string]pendingValue
 	keys   names // of values
-	byKey  map[string]map[webconferencing.CallID]struct{}
+	// byKey are the calls that carry an index key or carried it before.
+	byKey map[string][]webconferencing.CallID
 	// topics are the journal batches, committed with the rows, that are not
 	// in the topic index; last is the newest of them.
 	topics map[webconferencing.Topic][]webconferencing.Position
@@ -63,7 +64,7 @@ func newGeneration(number uint64) *generation {
 		number: number,
 		calls:  make(map[webconferencing.CallID]pendingCall),
 		values: make(map[string]pendingValue),
-		byKey:  make(map[string]map[webconferencing.CallID]struct{}),
+		byKey:  make(map[string][]webconferencing.CallID),
 		topics: make(map[webconferencing.Topic][]webconferencing.Position),
 	}
 }
@@ -75,28 +76,18 @@ func (p *pending) fullness(rows uint64, bytes int) float64 {
 
 // setCall replaces the state of a call.
 func (g *generation) setCall(id webconferencing.CallID, c pendingCall) {
-	var was, is []string
+	var was []string
 	if old, ok := g.calls[id]; ok && old.entry != nil {
 		was = old.keys
 	}
-	if c.entry != nil {
-		is = c.keys
-	}
 	g.calls[id] = c
-	if slices.Equal(was, is) {
+	if c.entry == nil {
 		return
 	}
-	for _, k := range was {
-		ids := g.byKey[k]
-		if delete(ids, id); len(ids) == 0 {
-			delete(g.byKey, k)
+	for _, k := range c.keys {
+		if _, had := slices.BinarySearch(was, k); !had {
+			g.byKey[k] = append(g.byKey[k], id)
 		}
-	}
-	for _, k := range is {
-		if g.byKey[k] == nil {
-			g.byKey[k] = make(map[webconferencing.CallID]struct{})
-		}
-		g.byKey[k][id] = struct{}{}
 	}
 }
 
@@ -197,7 +188,8 @@ func (p *pending) value(key string) (pendingValue, bool) {
 }
 
 // callsLocked returns the ids after the given one, sorted, of the pending
-// calls that carry a key, or of all, removed ones too, if key is "".
+// calls that carry a key or did so before, or of all, removed ones too, if key
+// is "".
 func (v pinned) callsLocked(key, after string) []string {
 	var ids []string
 	for _, g := range []*generation{v.active, v.frozen} {
@@ -215,12 +207,12 @@ func (v pinned) callsLocked(key, after string) []string {
 			}
 			continue
 		}
-		for id := range g.byKey[key] {
+		for _, id := range g.byKey[key] {
 			add(id)
 		}
 	}
 	slices.Sort(ids)
-	return ids
+	return slices.Compact(ids)
 }
 
 // valuesLocked returns the keys of the pending values that begin with a prefix

@@ -116,7 +116,7 @@ func (s *Store) Call(ctx context.Context, id webconferencing.CallID) (*webconfer
 			}
 			return err
 		}
-		b, err := bucketsOf(tx)
+		b, err := bucketsOf(tx, bucketCalls)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (s *Store) readCalls(ctx context.Context, key string, p *portion[*entry]) e
 	return s.view(ctx, func(now pinned) {
 		v, ids = now, now.callsLocked(key, p.after)
 	}, func(tx *bbolt.Tx) error {
-		b, err := bucketsOf(tx)
+		b, err := bucketsOf(tx, bucketCalls, bucketKeys)
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]webconfe
 		due []dueCall
 	)
 	err := s.view(ctx, func(now pinned) { v, due = now, now.dueLocked(until) }, func(tx *bbolt.Tx) error {
-		b, err := bucketsOf(tx)
+		b, err := bucketsOf(tx, bucketDue)
 		if err != nil {
 			return err
 		}

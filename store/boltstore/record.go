@@ -94,11 +94,18 @@ func corrupt(k kind, key []byte, err error) error {
 func seal(k kind, key, payload []byte) []byte { return sealAs(schema, k, key, payload) }
 
 func sealAs(version byte, k kind, key, payload []byte) []byte {
-	raw := make([]byte, frameLength, frameLength+len(payload))
-	raw[0] = version
-	raw = append(raw, payload...)
-	binary.BigEndian.PutUint32(raw[1:], checksum(k, key, raw))
+	raw := append(blank(len(payload)), payload...)
+	finish(version, k, key, raw)
 	return raw
+}
+
+// blank returns a record without payload, with room for one.
+func blank(room int) []byte { return make([]byte, frameLength, frameLength+room) }
+
+// finish fills in the frame of a record whose payload is complete.
+func finish(version byte, k kind, key, raw []byte) {
+	raw[0] = version
+	binary.BigEndian.PutUint32(raw[1:], checksum(k, key, raw))
 }
 
 // unseal returns the payload of a record, a part of raw.

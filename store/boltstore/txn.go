@@ -224,7 +224,7 @@ func (t *txn) setCall(r *request) error {
 		head.call = nil // to be decoded from the record
 		c.entry = &head
 	}
-	t.written.setCall(r.id, c)
+	t.written.calls[r.id] = c
 	t.changed[r.id] = c.entry
 	return nil
 }

@@ -28,7 +28,7 @@ func (s *Store) Value(ctx context.Context, key string) (*webconferencing.Value, 
 				v, err = c.decoded(key)
 				return err
 			}
-			b, err := bucketsOf(tx)
+			b, err := bucketsOf(tx, bucketValues)
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func (s *Store) readValues(ctx context.Context, prefix string, p *portion[*webco
 	return s.view(ctx, func(now pinned) {
 		v, keys = now, now.valuesLocked(prefix, p.after)
 	}, func(tx *bbolt.Tx) error {
-		b, err := bucketsOf(tx)
+		b, err := bucketsOf(tx, bucketValues)
 		if err != nil {
 			return err
 		}
