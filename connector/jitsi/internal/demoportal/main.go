@@ -106,7 +106,7 @@ func (s *servers) connect(opts *jitsi.Options, jaas bool) (*jitsi.Provider, erro
 	secrets := make([]byte, 64)
 	_, _ = rand.Read(secrets) // never fails
 	address := "http://" + s.jitsi.Addr().String()
-	fake := fakejitsi.Options{Hooks: s.portalURL() + "/hooks/jitsi", HookSecret: hookSecret}
+	fake := fakejitsi.Options{Hooks: s.portalURL() + "/portal/rest/webconferencing/webhook/jitsi", HookSecret: hookSecret}
 	if jaas {
 		const app = "vpaas-magic-cookie-demo"
 		fake.JaaS, fake.Keys = app, map[string]*rsa.PublicKey{app + "/key": &key.PublicKey}
@@ -128,7 +128,6 @@ func (s *servers) serve(ctx context.Context) error {
 	mux.Handle("/portal/rest/state/status/", http.StripPrefix("/portal/rest/state/status", s.api.UserStatus()))
 	mux.Handle("/cometd/", s.api.Bayeux())
 	mux.Handle("/webconferencing/", http.StripPrefix("/webconferencing", s.api.Client()))
-	mux.HandleFunc("/hooks/{type}/{path...}", s.hook)
 	mux.HandleFunc("GET /login/{user}", login)
 	mux.HandleFunc("GET /{$}", s.home)
 	portal := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"html/template"
-	"io"
 	"net/http"
 	"strings"
 
@@ -105,30 +103,4 @@ func (s *servers) home(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_ = page.Execute(w, data) // the client is gone
-}
-
-// hook hands the server's webhooks to the library.
-func (s *servers) hook(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	if err != nil {
-		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
-		return
-	}
-	reply, err := s.svc.Providers().Webhook(r.Context(), r.PathValue("type"), webconferencing.WebhookRequest{
-		Method: r.Method, Path: r.PathValue("path"), Query: r.URL.Query(), Header: r.Header, Body: body,
-	})
-	var e *webconferencing.Error
-	switch {
-	case errors.As(err, &e) && e.Code == webconferencing.CodeDenied:
-		http.Error(w, e.Message, http.StatusForbidden)
-		return
-	case err != nil:
-		http.Error(w, "not taken", http.StatusBadRequest)
-		return
-	}
-	if reply.ContentType != "" {
-		w.Header().Set("Content-Type", reply.ContentType)
-	}
-	w.WriteHeader(reply.Status)
-	_, _ = w.Write(reply.Body) // the client is gone
 }
