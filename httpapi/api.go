@@ -113,6 +113,11 @@ type Options struct {
 	// which nobody signs in for. Defaults to 50 a second and 200 at once.
 	WebhookRate Rate
 
+	// RingRate limits how often a user may ring others: by creating a call that
+	// starts, starting one, or ringing somebody again. Defaults to 1 a second
+	// and 30 at once.
+	RingRate Rate
+
 	// Bayeux tunes the Bayeux server: its limits, timings, cookie and
 	// transports. The hooks, DenyWildcards and AllowedOrigins are set by this
 	// package; sessions of devices that are in a call poll or are pinged every
@@ -145,6 +150,7 @@ type API struct {
 	webhooks                     *limiter // by address
 	webhookSlots                 chan struct{}
 	requests, strangers, guesses *limiter
+	rings                        *limiter
 	lines, refusals              *limiter // of the log
 
 	life   context.Context // of background work, ended by Shutdown
@@ -178,7 +184,7 @@ func New(svc *webconferencing.Service, auth Authenticator, opts *Options) (*API,
 		csrf:    http.NewCrossOriginProtection(),
 
 		requests: newLimiter(o.RESTRate), strangers: newLimiter(o.FailedHandshakeRate),
-		guesses: newLimiter(o.FailedInviteRate), lines: newLimiter(Rate{PerSecond: 5, Burst: 50}),
+		guesses: newLimiter(o.FailedInviteRate), rings: newLimiter(o.RingRate), lines: newLimiter(Rate{PerSecond: 5, Burst: 50}),
 		refusals: newLimiter(Rate{PerSecond: 1, Burst: 30}), finished: make(chan struct{}),
 		webhooks: newLimiter(o.WebhookRate), webhookSlots: make(chan struct{}, maxWebhooks),
 	}
@@ -246,11 +252,12 @@ func (o *Options) complete() error {
 	}
 	o.RESTRate = o.RESTRate.or(Rate{PerSecond: 10, Burst: 30})
 	o.FailedHandshakeRate = o.FailedHandshakeRate.or(Rate{PerSecond: 20, Burst: 40})
+	o.RingRate = o.RingRate.or(Rate{PerSecond: 1, Burst: 30})
 	o.FailedInviteRate = o.FailedInviteRate.or(Rate{PerSecond: 5.0 / 60, Burst: 5})
 	o.WebhookRate = o.WebhookRate.or(Rate{PerSecond: 50, Burst: 200})
 	faults = append(faults,
 		o.RESTRate.validate("RESTRate"), o.FailedHandshakeRate.validate("FailedHandshakeRate"),
-		o.FailedInviteRate.validate("FailedInviteRate"), o.WebhookRate.validate("WebhookRate"))
+		o.FailedInviteRate.validate("FailedInviteRate"), o.RingRate.validate("RingRate"), o.WebhookRate.validate("WebhookRate"))
 	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

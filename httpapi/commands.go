@@ -51,7 +51,7 @@ func (a *API) callCommand(ctx context.Context, in *invocation) (any, error) {
 		if err := in.args.fault(); err != nil {
 			return nil, err
 		}
-		return a.callResult(ctx, in.by)(a.svc.CreateCall(ctx, in.by, n))
+		return a.callResult(ctx, in.by)(a.createCall(ctx, in.by, n))
 	case "update":
 		return a.updateCommand(ctx, in, id)
 	case "delete":
@@ -118,7 +118,7 @@ func (a *API) ringCommand(ctx context.Context, name string, in *invocation, id w
 	case "cancel":
 		result, err = show(a.svc.StopCall(ctx, in.by, id))
 	case "ring_again":
-		result, err = a.userCommand(ctx, in, id, "user", a.svc.RingAgain)
+		result, err = a.userCommand(ctx, in, id, "user", a.ringAgain)
 	case "remove_participant":
 		result, err = a.userCommand(ctx, in, id, "user", a.svc.RemoveParticipant)
 	default:
@@ -192,7 +192,7 @@ func (a *API) stateCommand(ctx context.Context, in *invocation, id webconferenci
 	result := a.callResult(ctx, in.by)
 	switch state {
 	case "started":
-		return result(a.svc.StartCall(ctx, in.by, id))
+		return result(a.startCall(ctx, in.by, id))
 	case "stopped":
 		return result(a.svc.StopCall(ctx, in.by, id))
 	case "joined":

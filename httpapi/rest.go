@@ -34,7 +34,7 @@ func (a *API) routeTable() []route {
 		{get, "calls/{id}", forUsers, noBody, a.getCall},
 		{patch, "calls/{id}", forUsers, jsonBody, a.patchCall},
 		{del, "calls/{id}", forUsers, noBody, a.callAction(a.bind((*webconferencing.Service).DeleteCall))},
-		{post, "calls/{id}/start", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).StartCall))},
+		{post, "calls/{id}/start", forUsers, optionalJSON, a.callAction(a.startCall)},
 		{post, "calls/{id}/stop", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).StopCall))},
 		{post, "calls/{id}/decline", forUsers, optionalJSON, a.postDecline},
 		{post, "calls/{id}/ringing", forUsers, optionalJSON, a.callAction(a.bind((*webconferencing.Service).Ringing))},
@@ -229,7 +229,7 @@ func (a *API) postCall(ctx context.Context, q *request) (any, error) {
 	if err := q.body.fault(); err != nil {
 		return nil, err
 	}
-	return a.callResult(ctx, q.by)(a.svc.CreateCall(ctx, q.by, n))
+	return a.callResult(ctx, q.by)(a.createCall(ctx, q.by, n))
 }
 
 func (a *API) getCall(ctx context.Context, q *request) (any, error) {
@@ -282,7 +282,7 @@ func (a *API) postRing(ctx context.Context, q *request) (any, error) {
 		return nil, err
 	}
 	user := webconferencing.UserID(q.params["user"])
-	return a.callResult(ctx, q.by)(a.svc.RingAgain(ctx, q.by, q.callID(), user))
+	return a.callResult(ctx, q.by)(a.ringAgain(ctx, q.by, q.callID(), user))
 }
 
 func (a *API) getLiveCalls(ctx context.Context, q *request) (any, error) {

@@ -196,6 +196,7 @@ func newWorldWith(t *testing.T, opts *httpapi.Options, svcOpts *webconferencing.
 	if svcOpts != nil {
 		so = *svcOpts
 	}
+	so.Debug = true
 	so.Providers = append([]webconferencing.Provider{
 		w.rtc, &provider{info: webconferencing.ProviderInfo{Type: "link", Title: "Link"}},
 		&provider{info: webconferencing.ProviderInfo{Type: "off", Title: "Off", Inactive: true, NoLog: true}},
@@ -236,6 +237,9 @@ func (w *world) start() {
 			}
 			if err := w.svc.Shutdown(done); err != nil {
 				w.t.Error(err)
+			}
+			if n := w.svc.Stats().Violations; n != 0 {
+				w.t.Errorf("%d invariants were violated", n)
 			}
 			_ = server.Close()
 			cancel()
