@@ -23,8 +23,6 @@ export class CallWindow {
 		try {
 			this.#window.document.title = text;
 			this.#window.document.body.textContent = text;
-			// The provider's page is a stranger and must not reach back.
-			this.#window.opener = null;
 		} catch {
 			// Some browsers keep the empty page to themselves; it stays blank.
 		}
@@ -39,10 +37,16 @@ export class CallWindow {
 	show(url) {
 		const address = safeURL(url);
 		if (!this.#window || this.#window.closed) return;
-		if (address) this.#window.location.replace(address);
-		else this.close();
+		if (!address) {
+			this.close();
+			return;
+		}
+		// A stranger's page must not reach back.
+		if (new URL(address).origin !== location.origin) this.#window.opener = null;
+		this.#window.location.replace(address);
 	}
 
+	/** Closes the window. Browsers keep one that must not reach back. */
 	close() {
 		this.#window?.close();
 		this.#window = null;

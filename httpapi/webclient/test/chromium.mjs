@@ -19,7 +19,7 @@ export class Stage {
 		this.portal = await new Portal().build();
 		this.browser = await chromium.launch({
 			executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-			args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=5", "--allow-loopback-in-peer-connection"],
+			args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=fps=5", "--allow-loopback-in-peer-connection", "--disable-features=LocalNetworkAccessChecks"],
 		});
 		return this;
 	}
@@ -50,7 +50,7 @@ export class Stage {
 		});
 		context.on("weberror", (e) => faults.push(`uncaught: ${e.error().stack ?? e.error()}`));
 		if (process.env.E2E_VERBOSE) context.on("console", (m) => console.log(`[${user}] ${m.text()}`));
-		for (const [path, file] of this.#files) await context.route(`**${path}`, (route) => route.fulfill(file));
+		for (const [path, file] of this.#files) await context.route((url) => url.pathname === path, (route) => route.fulfill(file));
 		return { context, faults };
 	}
 }
