@@ -27,6 +27,7 @@ type Server struct {
 	stats       counters
 	upgrader    *wsframe.Upgrader
 	outbox      outbox
+	joined      joinedFrame
 	sequence    *sequence
 	key         []byte // signs browser cookies
 	life        context.Context

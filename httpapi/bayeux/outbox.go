@@ -36,6 +36,7 @@ func (srv *Server) empty() {
 	for {
 		k := srv.outbox.take()
 		if k == nil {
+			srv.joined.forget()
 			return
 		}
 		k.write()

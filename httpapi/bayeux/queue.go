@@ -1,6 +1,9 @@
 package bayeux
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // queue holds what a session has still to be sent. Its caller locks.
 //
@@ -10,6 +13,7 @@ import "time"
 // confirmed the batch in which they were sent.
 type queue struct {
 	entries []entry
+	room    [1]entry // where the first one goes
 	bytes   int
 	flying  int // leading entries that a writer has in hand
 
@@ -29,13 +33,19 @@ func (q *queue) fits(p *Prepared, maxCount, maxBytes int) bool {
 }
 
 func (q *queue) push(p *Prepared, lazy time.Time) {
+	if q.entries == nil {
+		q.entries = q.room[:0]
+	}
 	q.entries = append(q.entries, entry{message: p, lazy: lazy})
 	q.bytes += p.cost()
 }
 
 // take hands out the oldest messages up to maxBytes, at least one. It returns
 // nothing while an earlier writer has not finished, so that order is kept.
-func (q *queue) take(maxBytes int) []*Prepared {
+func (q *queue) take(maxBytes int) []*Prepared { return q.takeInto(nil, maxBytes) }
+
+// takeInto is take into the room that an empty slice has, if that is enough.
+func (q *queue) takeInto(list []*Prepared, maxBytes int) []*Prepared {
 	if q.flying > 0 || len(q.entries) == 0 {
 		return nil
 	}
@@ -47,9 +57,9 @@ func (q *queue) take(maxBytes int) []*Prepared {
 		}
 		n++
 	}
-	list := make([]*Prepared, n)
-	for i := range list {
-		list[i] = q.entries[i].message
+	list = slices.Grow(list, n)
+	for i := range q.entries[:n] {
+		list = append(list, q.entries[i].message)
 	}
 	if q.acking {
 		for i := range q.entries {

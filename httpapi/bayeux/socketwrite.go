@@ -99,12 +99,17 @@ func (k *socket) take(batch []outgoing) (_ []outgoing, end bool) {
 	}
 	if len(k.pending) > 0 {
 		batch = append(batch, k.pending...)
-		k.pending, k.bytes = nil, 0
+		clear(k.pending)
+		if k.pending = k.pending[:0]; cap(k.pending) > few {
+			k.pending = nil
+		}
+		k.bytes = 0
 		k.room.Broadcast()
 	}
 	if s := k.session; s != nil && k.code == 0 {
-		if list := s.takeFor(k); len(list) > 0 {
-			batch = append(batch, outgoing{textFrame(list), s})
+		var room [16]*Prepared
+		if list := s.takeFor(k, room[:0]); len(list) > 0 {
+			batch = append(batch, outgoing{k.srv.joined.frame(list), s})
 		}
 	}
 	if len(batch) > 0 {
@@ -125,8 +130,14 @@ func (k *socket) tryBatch(batch []outgoing) bool {
 	if !begun && !errors.Is(err, wsframe.ErrWouldWait) {
 		return k.wrote(batch, err)
 	}
-	batch = slices.Clone(batch)
+	k.writeLater(slices.Clone(batch), begun)
+	return false
+}
+
+// writeLater writes the batch, or the rest of it, on a goroutine of its own.
+func (k *socket) writeLater(batch []outgoing, begun bool) {
 	k.srv.tasks.spawn(func() {
+		var err error
 		if begun {
 			err = k.conn.Flush()
 		} else {
@@ -136,7 +147,6 @@ func (k *socket) tryBatch(batch []outgoing) bool {
 			k.srv.enqueue(k)
 		}
 	})
-	return false
 }
 
 // wrote settles what was written or not. It reports whether the connection
@@ -169,13 +179,13 @@ func (k *socket) close(code int, reason string) {
 
 // takeFor hands out messages to a socket, if it is still the way to the
 // client. In acknowledgement mode they leave with connects only.
-func (s *Session) takeFor(k *socket) []*Prepared {
+func (s *Session) takeFor(k *socket, room []*Prepared) []*Prepared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.socket != k || s.connectOnly || s.busy > 0 || !s.queue.prompt() {
 		return nil
 	}
-	return s.queue.take(s.srv.opts.MaxResponseBytes)
+	return s.queue.takeInto(room, s.srv.opts.MaxResponseBytes)
 }
 
 // fail drops what is pending; its messages return to their queues.
