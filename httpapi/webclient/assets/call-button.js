@@ -60,13 +60,16 @@ export class CallButton extends BaseElement {
 		return Boolean(space || room);
 	}
 
-	/** Providers that can hold the call, those the page knows first. */
+	/** Providers that can hold the call, in the server's order. */
 	get #fitting() {
 		const { app } = this;
 		if (!app) return [];
 		const { provider } = this.target;
 		const configs = app.wc.getContext().providersConfig ?? [];
-		return app.wc.getProviders().filter((p) => {
+		/** @param {Provider} p */
+		const place = (p) => configs.findIndex((c) => c.type === p.getType());
+		const known = app.wc.getProviders().sort((a, b) => place(a) - place(b));
+		return known.filter((p) => {
 			if (provider && !p.getSupportedTypes().includes(provider)) return false;
 			const config = configs.find((c) => c.type === p.getType());
 			return this.#isGroup ? p.supportsGroups?.() !== false && config?.groups !== false : config?.oneToOne !== false;
