@@ -183,6 +183,12 @@ func newWorld(t *testing.T, opts *httpapi.Options) *world {
 
 func newWorldWith(t *testing.T, opts *httpapi.Options, svcOpts *webconferencing.Options) *world {
 	t.Helper()
+	return newNode(t, memstore.New(), opts, svcOpts)
+}
+
+// newNode is a process of a portal; those that share a store make up one portal.
+func newNode(t *testing.T, store webconferencing.Store, opts *httpapi.Options, svcOpts *webconferencing.Options) *world {
+	t.Helper()
 	w := &world{
 		t: t, pipes: newPipes(),
 		dir:  &directory{presence: map[webconferencing.UserID]webconferencing.Presence{}, gone: map[webconferencing.UserID]bool{}},
@@ -202,7 +208,7 @@ func newWorldWith(t *testing.T, opts *httpapi.Options, svcOpts *webconferencing.
 		&provider{info: webconferencing.ProviderInfo{Type: "off", Title: "Off", Inactive: true, NoLog: true}},
 	}, so.Providers...)
 	var err error
-	if w.svc, err = webconferencing.New(memstore.New(), w.dir, &so); err != nil {
+	if w.svc, err = webconferencing.New(store, w.dir, &so); err != nil {
 		t.Fatal(err)
 	}
 	if w.api, err = httpapi.New(w.svc, w.auth, opts); err != nil {
