@@ -43,9 +43,11 @@ func (g *group) Path() string {
 
 // directory is what the portal knows about people and groups. A real portal
 // asks its database; the demo has everything in memory. It implements
-// [webconferencing.Directory] and two optional interfaces, Searcher and
-// PresenceSource. It may be used concurrently.
+// [webconferencing.Directory] and three optional interfaces: Searcher,
+// PresenceSource, and PresenceClaimer, which shows who is in a call. It may be
+// used concurrently.
 type directory struct {
+	webconferencing.PresenceClaims
 	people []person // ordered by name
 	groups []group
 
@@ -200,12 +202,17 @@ func (d *directory) Presence(_ context.Context, id webconferencing.UserID) (webc
 	if d.person(string(id)) == nil {
 		return "", fmt.Errorf("person %q: %w", id, webconferencing.ErrNotFound)
 	}
+	return d.Show(id, d.ownPresence(string(id))), nil
+}
+
+// ownPresence is the status apart from calls.
+func (d *directory) ownPresence(id string) webconferencing.Presence {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if last, ok := d.seen[string(id)]; ok && time.Since(last) < presenceWindow {
-		return d.chosenOrAvailable(string(id)), nil
+	if last, ok := d.seen[id]; ok && time.Since(last) < presenceWindow {
+		return d.chosenOrAvailable(id)
 	}
-	return webconferencing.Offline, nil
+	return webconferencing.Offline
 }
 
 // chosenOrAvailable is called with the lock held.
@@ -226,8 +233,9 @@ func (d *directory) chosenPresence(id string) webconferencing.Presence {
 // choosePresence keeps it until the portal ends.
 func (d *directory) choosePresence(id string, p webconferencing.Presence) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.chosen[id] = p
+	d.mu.Unlock()
+	d.Chose(webconferencing.UserID(id))
 }
 
 // noteSeen records a sign of life of a known person.
