@@ -203,14 +203,18 @@ func fresh(dir, name string) (string, error) {
 // round is what one round measured for one number of calls at once.
 type round struct {
 	*measured
-	same, fixed float64 // commits of the bare program a second
+	same, fixed bareRound
 }
+
+// bareRound is what the bare program did: commits a second, and processor time
+// for each.
+type bareRound struct{ rate, cpu float64 }
 
 // measureAttempts lets the two sides take turns, so that a machine that is slow
 // for a while is slow for both, and shows medians.
 func measureAttempts(ctx context.Context, dir string, n sizes) error {
 	fmt.Fprintln(n.out, "attempts: create, ring, join, accept, leave, stop; all answered after their forced writes, two devices told")
-	fmt.Fprintln(n.out, "calls at once | attempts/s | commits each | bare bbolt, same puts under the same keys: attempts/s | ratio | bare, one record for each writer overwritten, no values: attempts/s | ratio | CPU µs each | events each | bytes a commit")
+	fmt.Fprintln(n.out, "calls at once | attempts/s | commits each | bare bbolt, same puts under the same keys: attempts/s | ratio | bare, one record for each writer overwritten, no values: attempts/s | ratio | CPU µs each | bare CPU µs each, same keys | events each | bytes a commit")
 	for _, writers := range n.writers {
 		var rounds []round
 		for i := range n.rounds {
@@ -230,11 +234,11 @@ func measureAttempts(ctx context.Context, dir string, n sizes) error {
 		}
 		each := func(r round) float64 { return r.volume.commits / float64(r.attempts) }
 		v := rounds[0].volume
-		fmt.Fprintf(n.out, "%d | %.0f | %.1f | %.0f | %.2f | %.0f | %.2f | %.0f | %.1f | %.0f+%.0f+%.1fx%.0f\n",
+		fmt.Fprintf(n.out, "%d | %.0f | %.1f | %.0f | %.2f | %.0f | %.2f | %.0f | %.0f | %.1f | %.0f+%.0f+%.1fx%.0f\n",
 			writers, mid(func(r round) float64 { return r.rate }), mid(each),
-			mid(func(r round) float64 { return r.same / each(r) }), mid(func(r round) float64 { return r.rate * each(r) / r.same }),
-			mid(func(r round) float64 { return r.fixed / each(r) }), mid(func(r round) float64 { return r.rate * each(r) / r.fixed }),
-			mid(func(r round) float64 { return r.cpu }), mid(func(r round) float64 { return r.events }),
+			mid(func(r round) float64 { return r.same.rate / each(r) }), mid(func(r round) float64 { return r.rate * each(r) / r.same.rate }),
+			mid(func(r round) float64 { return r.fixed.rate / each(r) }), mid(func(r round) float64 { return r.rate * each(r) / r.fixed.rate }),
+			mid(func(r round) float64 { return r.cpu }), mid(func(r round) float64 { return r.same.cpu * each(r) }), mid(func(r round) float64 { return r.events }),
 			v.record, v.event, v.values, v.value)
 	}
 	return nil
@@ -253,13 +257,13 @@ func oneRound(ctx context.Context, dir string, writers int, d time.Duration) (*r
 	each := int(m.volume.commits/float64(m.attempts) + 0.5)
 	for name, bare := range map[string]struct {
 		calls int
-		rate  *float64
+		*bareRound
 	}{"same": {each, &r.same}, "fixed": {0, &r.fixed}} {
 		folder, err := fresh(dir, name)
 		if err != nil {
 			return nil, err
 		}
-		if *bare.rate, err = bareRate(ctx, folder, writers, m.volume, bare.calls, d); err != nil {
+		if bare.rate, bare.cpu, err = bareRate(ctx, folder, writers, m.volume, bare.calls, d); err != nil {
 			return nil, err
 		}
 	}

@@ -114,20 +114,20 @@ func (b *bare) write(w *write) {
 }
 
 // bareRate returns how many commits of the volume's mean size a number of
-// writers get done in a second, each writing again when its last is on disk.
-// With calls above 0 they put the same keys as the measured side: a call gets
+// writers get done in a second, each writing again when its last is on disk,
+// and the microseconds of processor time for each. With calls above 0 they put the same keys as the measured side: a call gets
 // that many commits, and the next call is another one. With 0 each writer
 // overwrites one record for ever and puts no values.
-func bareRate(ctx context.Context, dir string, writers int, v volume, calls int, d time.Duration) (rate float64, err error) {
+func bareRate(ctx context.Context, dir string, writers int, v volume, calls int, d time.Duration) (rate, cpu float64, err error) {
 	b, err := openBare(dir)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	var n atomic.Int64
 	var wg sync.WaitGroup
-	start := time.Now()
+	start, used := time.Now(), processorTime()
 	for i := range writers {
 		wg.Go(func() {
 			w := &write{
@@ -151,7 +151,8 @@ func bareRate(ctx context.Context, dir string, writers int, v volume, calls int,
 	}
 	wg.Wait()
 	rate = float64(n.Load()) / time.Since(start).Seconds()
-	return rate, b.close()
+	cpu = float64((processorTime() - used).Microseconds()) / float64(n.Load())
+	return rate, cpu, b.close()
 }
 
 // forcedWrite returns how long single writes take, sorted: one forced write of

@@ -108,6 +108,8 @@ type Store struct {
 	known   uint64        // no transaction up to this one has an open outcome
 	queue   []*request
 	working bool
+	enough  chan struct{} // closed when wanted requests are in the queue; nil if nobody waits
+	wanted  int
 }
 
 var _ webconferencing.Store = (*Store)(nil)

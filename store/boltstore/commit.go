@@ -120,6 +120,10 @@ func (s *Store) enqueue(ctx context.Context, r *request) error {
 		return cancelled(ctx)
 	}
 	s.queue = append(s.queue, r)
+	if s.enough != nil && len(s.queue) >= s.wanted {
+		close(s.enough)
+		s.enough = nil
+	}
 	if !s.working {
 		s.working = true
 		s.workers.Go(s.work)
@@ -149,8 +153,36 @@ func (s *Store) work() {
 		if batch == nil {
 			return
 		}
+		start := time.Now()
 		s.write(batch)
+		s.gather(len(batch), min(time.Since(start)/4, longestGather))
 	}
+}
+
+// longestGather bounds the time for which a transaction waits for company.
+const longestGather = 400 * time.Microsecond
+
+// gather waits until those who were answered just now are back with their next
+// change, but not long. Without it they would miss the next transaction, which
+// begins at once for those who came during the last, and each of two groups
+// would wait for the other one's disk writes as well as for its own.
+func (s *Store) gather(answered int, longest time.Duration) {
+	if answered < 2 {
+		return
+	}
+	s.mu.Lock()
+	s.enough, s.wanted = make(chan struct{}), answered+len(s.queue)
+	enough := s.enough
+	s.mu.Unlock()
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-enough:
+	case <-timer.C:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.enough = nil
 }
 
 // take returns the requests of the next transaction, nil if there are none.
