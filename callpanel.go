@@ -36,7 +36,7 @@ func (s *Service) InfoItems(ctx context.Context, by Actor, id CallID) ([]InfoIte
 	if err != nil || e.panel == nil {
 		return nil, s.wrap(ctx, by, op, err)
 	}
-	req, err := s.registry.request(ctx, c)
+	req, err := s.registry.request(ctx, e, c)
 	if err != nil {
 		return nil, s.wrap(ctx, by, op, err)
 	}
@@ -65,7 +65,7 @@ func (s *Service) PhoneNumbers(ctx context.Context, by Actor, id CallID) ([]Phon
 	if c.State != StateStarted {
 		return nil, s.wrap(ctx, by, op, notStarted())
 	}
-	req, err := s.registry.request(ctx, c)
+	req, err := s.registry.request(ctx, e, c)
 	if err != nil {
 		return nil, s.wrap(ctx, by, op, err)
 	}
@@ -88,7 +88,7 @@ func (s *Service) DialOut(ctx context.Context, by Actor, id CallID, number strin
 	case c.State != StateStarted:
 		return s.wrap(ctx, by, op, notStarted())
 	}
-	req, err := s.registry.request(ctx, c)
+	req, err := s.registry.request(ctx, e, c)
 	if err != nil {
 		return s.wrap(ctx, by, op, err)
 	}

@@ -154,7 +154,7 @@ func (f *meetingFollower) settleRun(ctx context.Context, key string, revision ui
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	m, kept, err := s.registry.storedMeeting(ctx, rec.Call, rec.Epoch)
+	m, kept, err := s.registry.storedMeeting(ctx, f.entry, rec.Call, rec.Epoch)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (f *meetingFollower) settleRun(ctx context.Context, key string, revision ui
 		c = &Call{ID: rec.Call, Provider: rec.Provider}
 	}
 	req := MeetingRequest{Call: c.Clone(), Meeting: m}
-	if c.State == StateStarted && c.Epoch == rec.Epoch {
+	if c.State == StateStarted && c.Epoch == rec.Epoch && f.entry.supports(c.Provider) {
 		return f.update(ctx, req, key, rec, revision, kept)
 	}
 	if f.entry.ender != nil {
@@ -192,7 +192,7 @@ func (f *meetingFollower) update(ctx context.Context, req MeetingRequest, key st
 	if err != nil {
 		return err
 	}
-	keep, err := s.registry.keepMeeting(rec.Call, rec.Epoch, kept, m)
+	keep, err := s.registry.keepMeeting(f.entry, rec.Call, rec.Epoch, kept, m)
 	if err != nil {
 		return err
 	}

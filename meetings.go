@@ -37,7 +37,10 @@ func runKey(id CallID, epoch uint64) string {
 	return fmt.Sprintf("%03d/%s/%016x", len(id), id, epoch)
 }
 
-func meetingKey(id CallID, epoch uint64) string { return "meeting/" + runKey(id, epoch) }
+// meetingKey has the provider in it, since a call can change its provider.
+func (e *entry) meetingKey(id CallID, epoch uint64) string {
+	return "meeting/" + e.info.Type + "/" + runKey(id, epoch)
+}
 
 func openPrefix(typ string) string { return "open-meeting/" + typ + "/" }
 
@@ -53,8 +56,8 @@ func told(c *Call) string {
 
 // storedMeeting reads what is kept of a run and the revision of the value, 0
 // if there is none.
-func (r *Registry) storedMeeting(ctx context.Context, id CallID, epoch uint64) (Meeting, uint64, error) {
-	v, err := r.service.store.Value(ctx, meetingKey(id, epoch))
+func (r *Registry) storedMeeting(ctx context.Context, e *entry, id CallID, epoch uint64) (Meeting, uint64, error) {
+	v, err := r.service.store.Value(ctx, e.meetingKey(id, epoch))
 	if errors.Is(err, ErrNotFound) {
 		return Meeting{}, 0, nil
 	}
@@ -75,11 +78,11 @@ func (r *Registry) meeting(ctx context.Context, e *entry, c *Call) (Meeting, err
 	if !e.keepsMeetings() {
 		return Meeting{}, nil
 	}
-	m, revision, err := r.storedMeeting(ctx, c.ID, c.Epoch)
+	m, revision, err := r.storedMeeting(ctx, e, c.ID, c.Epoch)
 	if err != nil || revision != 0 && !m.expired(r.service.now()) {
 		return m, err
 	}
-	key := meetingKey(c.ID, c.Epoch)
+	key := e.meetingKey(c.ID, c.Epoch)
 	// Whoever joins at the same time waits for one preparation, which must
 	// not end when the first of them hangs up.
 	work := r.meetings.DoChan(key, func() (v any, err error) {
@@ -107,7 +110,7 @@ func (m *Meeting) expired(now time.Time) bool { return !m.Expires.IsZero() && !n
 func (r *Registry) prepare(ctx context.Context, e *entry, c *Call) (Meeting, error) {
 	s := r.service
 	for range nodeRetries {
-		stored, revision, err := r.storedMeeting(ctx, c.ID, c.Epoch)
+		stored, revision, err := r.storedMeeting(ctx, e, c.ID, c.Epoch)
 		if err != nil || revision != 0 && !stored.expired(s.now()) {
 			return stored, err
 		}
@@ -118,15 +121,19 @@ func (r *Registry) prepare(ctx context.Context, e *entry, c *Call) (Meeting, err
 				return Meeting{}, err
 			}
 		}
-		keep, err := r.keepMeeting(c.ID, c.Epoch, revision, m)
+		keep, err := r.keepMeeting(e, c.ID, c.Epoch, revision, m)
 		if err != nil {
 			return Meeting{}, err
 		}
-		open, err := r.keepOpen(e, c)
-		if err != nil {
-			return Meeting{}, err
+		change := &Change{Values: []ValueChange{keep}}
+		if e.updater != nil || e.ender != nil {
+			open, err := r.openChange(e, openRecord{Call: c.ID, Epoch: c.Epoch, Provider: c.Provider, Told: told(c)}, AnyRevision)
+			if err != nil {
+				return Meeting{}, err
+			}
+			change.Values = append(change.Values, open)
 		}
-		_, err = s.store.Commit(ctx, &Change{Values: []ValueChange{keep, open}})
+		_, err = s.store.Commit(ctx, change)
 		if errors.Is(err, ErrConflict) || errors.Is(err, ErrOutcomeUnknown) {
 			continue
 		}
@@ -137,7 +144,7 @@ func (r *Registry) prepare(ctx context.Context, e *entry, c *Call) (Meeting, err
 
 // keepMeeting is the change that stores a meeting. The value outlives the run,
 // since recordings are asked for by it.
-func (r *Registry) keepMeeting(id CallID, epoch, expect uint64, m Meeting) (ValueChange, error) {
+func (r *Registry) keepMeeting(e *entry, id CallID, epoch, expect uint64, m Meeting) (ValueChange, error) {
 	if len(m.Data) > maxMeetingData || len(m.Data) > 0 && !json.Valid(m.Data) {
 		return ValueChange{}, &Error{
 			Code: CodeInternal, Message: "internal error",
@@ -150,11 +157,7 @@ func (r *Registry) keepMeeting(id CallID, epoch, expect uint64, m Meeting) (Valu
 	}
 	s := r.service
 	until := s.now().Add(s.opts.MaxCallAge + s.opts.HistoryRetention)
-	return ValueChange{Key: meetingKey(id, epoch), Expect: expect, Data: data, Expires: until}, nil
-}
-
-func (r *Registry) keepOpen(e *entry, c *Call) (ValueChange, error) {
-	return r.openChange(e, openRecord{Call: c.ID, Epoch: c.Epoch, Provider: c.Provider, Told: told(c)}, AnyRevision)
+	return ValueChange{Key: e.meetingKey(id, epoch), Expect: expect, Data: data, Expires: until}, nil
 }
 
 // openChange stores what is to be done about a run; whoever has not got a
@@ -171,8 +174,8 @@ func (r *Registry) openChange(e *entry, rec openRecord, expect uint64) (ValueCha
 }
 
 // request names the run of a call for a provider, with its meeting.
-func (r *Registry) request(ctx context.Context, c *Call) (MeetingRequest, error) {
-	m, _, err := r.storedMeeting(ctx, c.ID, c.Epoch)
+func (r *Registry) request(ctx context.Context, e *entry, c *Call) (MeetingRequest, error) {
+	m, _, err := r.storedMeeting(ctx, e, c.ID, c.Epoch)
 	return MeetingRequest{Call: c.Clone(), Meeting: m}, err
 }
 

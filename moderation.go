@@ -104,7 +104,7 @@ func (s *Service) Moderate(ctx context.Context, by Actor, id CallID, m Moderatio
 	case m.Client != "":
 		req.Seat = seat.ID
 	}
-	if req.MeetingRequest, err = s.registry.request(ctx, c); err != nil {
+	if req.MeetingRequest, err = s.registry.request(ctx, e, c); err != nil {
 		return s.wrap(ctx, by, op, err)
 	}
 	_, err = ask(ctx, s.registry, e, func(ctx context.Context) (struct{}, error) {

@@ -37,7 +37,7 @@ func (s *Service) probe(ctx context.Context, e *entry) error {
 }
 
 func (s *Service) probeCall(ctx context.Context, e *entry, c *Call) error {
-	req, err := s.registry.request(ctx, c)
+	req, err := s.registry.request(ctx, e, c)
 	if err != nil {
 		return err
 	}

@@ -458,3 +458,20 @@ func TestRegistryHelpers(t *testing.T) {
 		}
 	})
 }
+
+func TestMeetingOfAnotherProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim, other := connectortest.NewSimulated(nil), connectortest.NewSimulated(&connectortest.SimulatedOptions{Type: "other"})
+		n := startNode(t, memstore.New(), newPeople(), wc.Options{Providers: []wc.Provider{sim, other}})
+		defer n.stop()
+		synctest.Wait()
+		c := must[*wc.Call](t)(n.CreateCall(t.Context(), mary, simulatedSpace(true)))
+		must[*wc.Admission](t)(n.JoinCall(t.Context(), mary, c.ID))
+		must[*wc.Call](t)(n.UpdateCall(t.Context(), mary, c.ID, wc.CallUpdate{Provider: text("other")}))
+		must[*wc.Admission](t)(n.JoinCall(t.Context(), john, c.ID))
+		wait(11 * time.Second)
+		if sim.Open() != 0 || other.Open() != 1 {
+			t.Errorf("%d meetings of the first provider are open, %d of the second", sim.Open(), other.Open())
+		}
+	})
+}

@@ -16,7 +16,7 @@ func (s *Service) recorderFor(ctx context.Context, by Actor, id CallID, moderato
 	case running && c.State != StateStarted:
 		return nil, MeetingRequest{}, notStarted()
 	}
-	req, err := s.registry.request(ctx, c)
+	req, err := s.registry.request(ctx, e, c)
 	return e, req, err
 }
 
