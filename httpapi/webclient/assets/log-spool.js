@@ -33,6 +33,8 @@ export class LogSpool {
 	/** The page has gone: nothing is sent until it comes back. */
 	#paused = false;
 	#dropped = 0;
+	/** @type {WeakMap<Entry, number>} how many each note about dropped ones tells */
+	#notes = new WeakMap();
 	#tokens = burst;
 	#filled = Date.now();
 	/** @type {Entry | null} the newest, to notice one that comes again and again */
@@ -115,8 +117,11 @@ export class LogSpool {
 	 * @param {Entry[]} entries
 	 */
 	#restore(entries) {
-		if (entries.length === 0) return;
-		this.#waiting.unshift(...entries);
+		// A note that could not be sent is written anew, with the sum.
+		for (const entry of entries) this.#dropped += this.#notes.get(entry) ?? 0;
+		const kept = entries.filter((entry) => !this.#notes.has(entry));
+		if (kept.length === 0) return;
+		this.#waiting.unshift(...kept);
 		const tooMany = this.#waiting.length - maxWaiting;
 		if (tooMany > 0) {
 			this.#waiting.splice(0, tooMany);
@@ -148,7 +153,9 @@ export class LogSpool {
 		this.#noteRepeats();
 		const entries = this.#waiting.splice(0);
 		if (this.#dropped > 0 && entries.length > 0) {
-			entries.unshift({ ...entries[0], level: "warn", data: `${this.#dropped} messages were left out` });
+			const note = { ...entries[0], level: "warn", data: `${this.#dropped} messages were left out` };
+			this.#notes.set(note, this.#dropped);
+			entries.unshift(note);
 			this.#dropped = 0;
 		}
 		return entries;
