@@ -39,7 +39,7 @@ func (p *Provider) Check(ctx context.Context) (webconferencing.Diagnosis, error)
 }
 
 // problem fetches the script; "" if it is there.
-func (p *Provider) problem(ctx context.Context, c *config) string {
+func (p *Provider) problem(ctx context.Context, c *setup) string {
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, c.script(), http.NoBody)
 	if err != nil {
 		return "The server's address is not one."

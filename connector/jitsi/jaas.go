@@ -32,7 +32,7 @@ const maxKey = 128
 
 // jaasEvent translates an event of Jitsi as a Service. Those come in no order
 // and at least once.
-func (p *Provider) jaasEvent(c *config, body []byte, now time.Time) (*webconferencing.WebhookReply, error) {
+func (p *Provider) jaasEvent(c *setup, body []byte, now time.Time) (*webconferencing.WebhookReply, error) {
 	var e struct {
 		Key   text       `json:"idempotencyKey"`
 		AppID text       `json:"appId"`

@@ -162,7 +162,7 @@ type Provider struct {
 	rooms     *sealer
 	occupants *sealer
 	http      *http.Client
-	current   atomic.Pointer[config]
+	current   atomic.Pointer[setup]
 }
 
 // New returns a provider for the server at an address such as

@@ -109,7 +109,7 @@ func (p *Provider) Join(_ context.Context, r webconferencing.JoinRequest) (*webc
 }
 
 // script is where the server's browser API is.
-func (c *config) script() string {
+func (c *setup) script() string {
 	if c.jaas {
 		return c.origin + c.path + "external_api.js"
 	}

@@ -27,7 +27,7 @@ const reservationTime = "2006-01-02T15:04:05.000Z07:00"
 
 // reservation lets the server open rooms of calls, and no others. Nothing is
 // remembered: the id of a reservation is the room and the time of its opening.
-func (p *Provider) reservation(c *config, r webconferencing.WebhookRequest, id string, now time.Time) (*webconferencing.WebhookReply, error) {
+func (p *Provider) reservation(c *setup, r webconferencing.WebhookRequest, id string, now time.Time) (*webconferencing.WebhookReply, error) {
 	if id == "" {
 		if r.Method != http.MethodPost {
 			return refuse(http.StatusMethodNotAllowed, "only POST is known here")
@@ -80,7 +80,7 @@ func parseReservation(id string) (room string, start time.Time, ok bool) {
 	return room, time.Unix(n, 0).UTC(), true
 }
 
-func confirm(c *config, room string, start time.Time) (*webconferencing.WebhookReply, error) {
+func confirm(c *setup, room string, start time.Time) (*webconferencing.WebhookReply, error) {
 	return answer(http.StatusOK, conference{
 		ID: reservationID(room, start), Name: room, StartTime: start.UTC().Format(reservationTime),
 		Duration: int64(c.maxDuration / time.Second), MaxOccupants: c.maxOccupants, Lobby: c.lobby,

@@ -52,8 +52,8 @@ func (s *settings) take(o *Options) {
 	}
 }
 
-// config is what settings mean; it never changes.
-type config struct {
+// setup is what settings mean; it never changes.
+type setup struct {
 	settings
 	origin string // https://host[:port]
 	host   string // without port
@@ -70,8 +70,8 @@ var (
 
 // compile checks the settings. The error joins all faults and shows no values:
 // people paste secrets into the wrong field.
-func (s settings) compile() (*config, error) {
-	c := &config{settings: s, path: "/"}
+func (s settings) compile() (*setup, error) {
+	c := &setup{settings: s, path: "/"}
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 
@@ -110,7 +110,7 @@ func (s settings) compile() (*config, error) {
 	return c, errors.Join(faults...)
 }
 
-func (c *config) compileToken() error {
+func (c *setup) compileToken() error {
 	if c.appID == "" && c.secret == "" {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (c *config) compileToken() error {
 	return errors.Join(faults...)
 }
 
-func (c *config) compileJaaS() error {
+func (c *setup) compileJaaS() error {
 	var faults []error
 	if !appIDForm.MatchString(c.appID) {
 		faults = append(faults, errors.New("AppID: is not letters, digits, '.', '_' and '-'"))
