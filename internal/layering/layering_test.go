@@ -94,7 +94,7 @@ var layers = []layer{
 	// Programs that browser tests drive are hosts.
 	{
 		packages: []string{"connector/jitsi/internal/demoportal"},
-		own:      []string{".", "httpapi/...", "store/...", "connector/jitsi/...", "internal/..."},
+		own:      []string{".", "config", "httpapi/...", "store/...", "connector/jitsi/...", "internal/..."},
 		modules:  []string{uuid, xsync},
 		never:    []string{"testing/..."},
 	},
