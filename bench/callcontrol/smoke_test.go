@@ -11,7 +11,7 @@ func TestEveryCase(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			var out strings.Builder
 			n := sizes{
-				out: &out, writers: []int{3}, duration: 50 * time.Millisecond, people: 5, calls: 10,
+				out: &out, writers: []int{3}, rounds: 1, duration: 50 * time.Millisecond, people: 5, calls: 10,
 				stored: 20, live: 5, couples: 2, single: 5, reads: 100,
 			}
 			if err := c.measure(t.Context(), t.TempDir(), n); err != nil {
