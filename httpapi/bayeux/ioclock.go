@@ -23,7 +23,8 @@ func (srv *Server) newIOClock(w http.ResponseWriter, r *http.Request) *ioClock {
 	c := &ioClock{srv: srv, control: http.NewResponseController(w)}
 	c.slow = c.arm
 	web, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	c.lazy = ok && srv.hearing.Load() && r.ProtoMajor == 1 && web.ReadTimeout == 0 && web.WriteTimeout == 0
+	// A wrapper might not expect a call while it is reading or writing.
+	c.lazy = ok && srv.hearing.Load() && web.ReadTimeout == 0 && web.WriteTimeout == 0 && r.ProtoMajor == 1 && isBare(w)
 	return c
 }
 

@@ -71,9 +71,12 @@ func (srv *Server) park(x *exchange, w http.ResponseWriter, control *http.Respon
 // mayTake reports whether the connection of a request may be taken from
 // net/http: nothing but net/http itself may know of it.
 func mayTake(w http.ResponseWriter, r *http.Request) bool {
-	if r.ProtoMajor != 1 || r.ProtoMinor < 1 || r.Close || r.TLS != nil {
-		return false
-	}
+	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && !r.Close && r.TLS == nil && isBare(w)
+}
+
+// isBare reports whether a response is that of net/http's server for HTTP/1,
+// with no wrapper around it.
+func isBare(w http.ResponseWriter) bool {
 	t := reflect.TypeOf(w)
 	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
 }

@@ -23,7 +23,10 @@ async function library(name) {
   const cometd = module.default ?? module;
   // Before version 8 each extension is a file of its own.
   const extension = kind => cometd[kind] ?? require(`${name}/${kind}.js`);
-  return { CometD: cometd.CometD, AckExtension: extension('AckExtension'), ReloadExtension: extension('ReloadExtension'), TimeSyncExtension: extension('TimeSyncExtension') };
+  return {
+    CometD: cometd.CometD, AckExtension: extension('AckExtension'), ReloadExtension: extension('ReloadExtension'),
+    TimeSyncExtension: extension('TimeSyncExtension'), BinaryExtension: extension('BinaryExtension')
+  };
 }
 
 for (const name of ['cometd3', 'cometd5', 'cometd7', 'cometd9']) {
@@ -126,6 +129,21 @@ for (const name of ['cometd3', 'cometd5', 'cometd7', 'cometd9']) {
         await connect(client);
         await connects.count(3);
         assert.ok(connects.items.every(m => m.successful), JSON.stringify(connects.items));
+      });
+
+      test('binary data', async () => {
+        const [sender, receiver] = [create('BinaryExtension'), create('BinaryExtension')];
+        await connect(sender);
+        await connect(receiver);
+        const inbox = new Inbox();
+        await call(done => receiver.subscribe('/a', inbox.put, done));
+        const bytes = Uint8Array.from({ length: 259 }, (_, i) => i & 255);
+        const reply = await call(done => sender.publishBinary('/a', bytes, true, { name: 'x' }, done));
+        assert.equal(reply.successful, true, JSON.stringify(reply));
+        await inbox.count(1);
+        const { data, last, meta } = inbox.items[0].data;
+        assert.deepEqual([...new Uint8Array(data.buffer ?? data)], [...bytes]);
+        assert.deepEqual([last, meta], [true, { name: 'x' }]);
       });
 
       test('acknowledged delivery through cut connections', async () => {
