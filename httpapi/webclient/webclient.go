@@ -37,6 +37,7 @@ import (
 //go:embed assets/call-button.js
 //go:embed assets/call-commands.js
 //go:embed assets/call-data.js
+//go:embed assets/call-devices.js
 //go:embed assets/call-history.js
 //go:embed assets/call-steps.js
 //go:embed assets/call-timeline.js
@@ -71,6 +72,7 @@ import (
 //go:embed assets/page.js
 //go:embed assets/preference.js
 //go:embed assets/problems.js
+//go:embed assets/provider-features.js
 //go:embed assets/providers.js
 //go:embed assets/reports.js
 //go:embed assets/rest.js
@@ -80,6 +82,7 @@ import (
 //go:embed assets/settings-form.js
 //go:embed assets/starting.js
 //go:embed assets/styles-admin.js
+//go:embed assets/styles-devices.js
 //go:embed assets/styles-panels.js
 //go:embed assets/styles.js
 //go:embed assets/subscriptions.js

@@ -130,7 +130,7 @@ class CallController extends CallSteps {
 			const details = await this.still(current, context.details());
 			current.title = details.title;
 			const known = details.group ? await this.still(current, this.#groups.running(details)) : "";
-			const provider = chooseProvider(this.wc, target.provider, context.isGroup);
+			const provider = await this.still(current, chooseProvider(this.wc, target.provider, details));
 			const callId = known || (await this.still(current, Promise.resolve(provider.getCallId?.(context) ?? "")));
 			if (!callId) throw new Error(`${provider.getTitle()} names no call`);
 			current.callId = callId;

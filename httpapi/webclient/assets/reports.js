@@ -4,12 +4,11 @@
  * calls and providers.
  *
  * @typedef {import("./types.js").HistoryQuery} HistoryQuery
- * @typedef {import("./types.js").OwnerType} OwnerType
  */
-import { CallCommands } from "./call-commands.js";
+import { ProviderFeatures } from "./provider-features.js";
 
 /** Adds history and administration to the client. */
-export class Reports extends CallCommands {
+export class Reports extends ProviderFeatures {
 	// --- history ---
 
 	/** @param {HistoryQuery} [query] */
@@ -99,24 +98,6 @@ export class Reports extends CallCommands {
 	checkProvider(type) {
 		return this.rest(`/provider/${encodeURIComponent(type)}/check`);
 	}
-
-	/** @param {{id: string, type: OwnerType}} [owner] absent: the whole portal */
-	getProviderChoice(owner) {
-		return this.rest(choicePath(owner));
-	}
-
-	/**
-	 * @param {string[] | null} providers null inherits the choice
-	 * @param {{id: string, type: OwnerType}} [owner] absent: the whole portal
-	 */
-	setProviderChoice(providers, owner) {
-		return this.send("PUT", choicePath(owner), { providers });
-	}
-}
-
-/** @param {{id: string, type: OwnerType}} [owner] */
-function choicePath(owner) {
-	return owner ? `/providers/for/${encodeURIComponent(owner.type)}/${encodeURIComponent(owner.id)}` : "/providers/default";
 }
 
 /**

@@ -37,17 +37,37 @@ export function isAble(wc, provider, group) {
 }
 
 /**
- * The provider of a type, or the first that fits.
+ * The provider of a type, or the first one that fits and that the group, or the
+ * portal, has chosen.
  *
  * @param {WebConferencing} wc
  * @param {string | undefined} type
- * @param {boolean} group
- * @returns {Provider}
+ * @param {User | Group} callee
+ * @returns {Promise<Provider>}
  */
-export function chooseProvider(wc, type, group) {
-	const provider = fittingProvider(wc, type, group);
+export async function chooseProvider(wc, type, callee) {
+	const group = callee.group;
+	const provider = (type ? undefined : await chosenProvider(wc, callee)) ?? fittingProvider(wc, type, group);
 	if (!provider) throw new Error(wc.message("webconferencing.notConfigured"));
 	return provider;
+}
+
+/**
+ * @param {WebConferencing} wc
+ * @param {User | Group} callee
+ * @returns {Promise<Provider | undefined>}
+ */
+async function chosenProvider(wc, callee) {
+	try {
+		const { providers } = await wc.getProviderChoice(callee.group ? { id: callee.id, type: callee.type } : undefined);
+		for (const { type } of providers) {
+			const provider = fittingProvider(wc, type, callee.group);
+			if (provider) return provider;
+		}
+	} catch {
+		// The server knows no choices; it refuses what may not be.
+	}
+	return undefined;
 }
 
 /**

@@ -215,6 +215,18 @@ export interface RemoteParty {
 	state: "connecting" | "connected" | "reconnecting";
 	muted: boolean;
 	cameraOff: boolean;
+	/** The picture is a screen: it is shown whole. */
+	screen?: boolean;
+}
+
+/** A microphone, camera or loudspeaker that may be used. */
+export interface MediaDeviceChoice {
+	kind: "audioinput" | "videoinput" | "audiooutput";
+	id: string;
+	/** What the system calls it. */
+	label: string;
+	/** It is in use. */
+	chosen: boolean;
 }
 
 /** What became of asking for camera and microphone. */
@@ -239,6 +251,15 @@ export interface MediaSession extends EventTarget {
 	start(call: Call): Promise<void>;
 	setMuted(muted: boolean): void;
 	setCameraOff(off: boolean): void;
+	/** Whether the screen is shared; undefined if that is not possible. */
+	readonly screen?: boolean;
+	/** Shares the screen or stops it; nothing happens if the user picks none. */
+	setScreen?(on: boolean): Promise<void>;
+	/** Devices to choose from; none before the user has allowed one. */
+	readonly devices?: MediaDeviceChoice[];
+	chooseDevice?(kind: MediaDeviceChoice["kind"], id: string): Promise<void>;
+	/** Id of the loudspeaker on which the others are heard, "" for the system's. */
+	readonly output?: string;
 	/** A message of another device in the call. */
 	receive(data: any): void;
 	/** A user, or one device, has left the call. */
@@ -421,6 +442,8 @@ export interface ProviderChoice {
 	/** The choice made here, null if it is inherited. */
 	own: string[] | null;
 	inherited: boolean;
+	/** A choice was made, here or above. */
+	limited?: boolean;
 }
 
 export interface Off {
@@ -530,6 +553,25 @@ export interface WebConferencing {
 	/** Which providers a group uses; of the whole portal without an owner. */
 	getProviderChoice(owner?: { id: string; type: OwnerType }): Promise<ProviderChoice>;
 	setProviderChoice(providers: string[] | null, owner?: { id: string; type: OwnerType }): Promise<ProviderChoice>;
+
+	// What only some providers can do, see ProviderConfig.features.
+	moderate(id: string, action: "remove" | "mute" | "promote" | "demote" | "admit" | "reject", user: string, clientId?: string): Promise<any>;
+	getCallInfo(id: string): Promise<any>;
+	getPhones(id: string): Promise<any>;
+	/** The number is `+` and 4 to 15 digits. */
+	dialOut(id: string, number: string): Promise<any>;
+	getRecordings(id: string): Promise<any>;
+	startRecording(id: string): Promise<any>;
+	stopRecording(id: string): Promise<any>;
+	deleteRecording(id: string, recording: string): Promise<any>;
+	/** Accounts in a profile; of the signed-in user without an id. */
+	getAccounts(user?: string): Promise<any>;
+	/** null removes the account. */
+	setAccount(type: string, account: string | null, user?: string): Promise<any>;
+	/** Begins to connect an account; the browser goes to the answer's url. */
+	connectAccount(type: string, redirect: string): Promise<{ url: string }>;
+	finishAccount(type: string, params: Record<string, string>): Promise<any>;
+	disconnectAccount(type: string): Promise<any>;
 
 	getUserInfo(id: string): Promise<User>;
 	getSpaceInfo(id: string): Promise<Group>;
