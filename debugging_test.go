@@ -40,9 +40,10 @@ func TestDebugModeFindsFaults(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- s.Run(ctx) }()
+		synctest.Wait()
 		must[*wc.Call](t)(s.CreateCall(ctx, mary, space("g/p", "product_team", true)))
 		must[*wc.Admission](t)(s.JoinCall(ctx, mary, "g/p"))
-		time.Sleep(30 * time.Second)
+		time.Sleep(35 * time.Second)
 		h := s.Health(ctx)
 		cancel()
 		if err := <-done; err != nil {

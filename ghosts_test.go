@@ -35,7 +35,9 @@ var ringScript = []faultStep{
 	{"accept", func(ctx context.Context, s *wc.Service) error {
 		_, err := s.AcceptCall(ctx, keyed(john, "2"), "p/john@mary")
 		return err
-	}, func(c *wc.Call) bool { return c.Present("john") && legs(c, "john") == "j1 answered, j2 elsewhere by j1" }},
+	}, func(c *wc.Call) bool {
+		return c.Present("john") && legs(c, "john") == "j1 answered, j2 elsewhere by j1"
+	}},
 	{"accept on the second device", func(ctx context.Context, s *wc.Service) error {
 		_, err := s.AcceptCall(ctx, john2, "p/john@mary")
 		if reason(err) == wc.ReasonAnsweredElsewhere {
@@ -135,7 +137,7 @@ func TestHousekeepingCatchesUp(t *testing.T) {
 		store := faultstore.New(memstore.New())
 		s := startNode(t, store, newPeople(), wc.Options{RingTimeout: 20 * time.Second})
 		defer s.stop()
-		const calls = 1000
+		const calls = 400
 		for i := range calls {
 			n := pair("mary", "john", true)
 			n.ID = wc.CallID(fmt.Sprint("p/", i))
@@ -144,7 +146,7 @@ func TestHousekeepingCatchesUp(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		store.Inject(
 			faultstore.Fault{Method: faultstore.Due, Panic: "sweeper", Times: 10},
-			faultstore.Fault{Method: faultstore.Due, Delay: 10 * time.Second, Nth: 11},
+			faultstore.Fault{Method: faultstore.Due, Delay: time.Hour, Nth: 11},
 		)
 		time.Sleep(time.Minute)
 		if live := must[[]*wc.Call](t)(s.LiveCalls(t.Context(), admin)); len(live) != 0 {
@@ -220,6 +222,24 @@ func TestStartingNodesTouchNobody(t *testing.T) {
 		}
 		if n := len(must[[]wc.SeatStatus](t)(a.LiveSeats(t.Context(), admin))); n != len(seats) {
 			t.Errorf("%d of %d seats are left", n, len(seats))
+		}
+	})
+}
+
+// A store that answers slowly does not look like a process that stood still:
+// the leases run out in their time.
+func TestSlowStoreProlongsNoLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := faultstore.New(memstore.New())
+		s := startNode(t, store, newPeople(), wc.Options{})
+		defer s.stop()
+		synctest.Wait()
+		must[*wc.Call](t)(s.CreateCall(t.Context(), mary, space("g/p", "product_team", true)))
+		must[*wc.Admission](t)(s.JoinCall(t.Context(), mary, "g/p"))
+		store.Inject(faultstore.Fault{Method: faultstore.Due, Delay: 5 * time.Second, Times: faultstore.Forever})
+		time.Sleep(40 * time.Second)
+		if seats := must[[]wc.SeatStatus](t)(s.LiveSeats(t.Context(), admin)); len(seats) > 0 {
+			t.Errorf("a silent device is still inside: %+v", seats)
 		}
 	})
 }

@@ -8,7 +8,6 @@ import (
 
 const (
 	tick          = time.Second
-	freezeGap     = 2 * time.Second // a longer gap between ticks means that the process was stopped
 	trimPeriod    = time.Minute
 	restartDelay  = time.Second
 	sweepParallel = 16
@@ -52,7 +51,7 @@ func (s *Service) housekeep(ctx context.Context) error {
 	if err := s.syncClock(ctx); err != nil {
 		return err
 	}
-	if err := s.beat(ctx); err != nil {
+	if err := s.timedBeat(ctx); err != nil {
 		return err
 	}
 	if err := s.recoverCalls(ctx); err != nil {
@@ -60,8 +59,8 @@ func (s *Service) housekeep(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	last := time.Now()
-	lastBeat, lastTrim, lastAudit := last, last, last
+	lastBeat := time.Now()
+	lastTrim, lastAudit := lastBeat, lastBeat
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,18 +68,15 @@ func (s *Service) housekeep(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		now := time.Now()
-		if gap := now.Sub(last); gap > tick+freezeGap {
-			// Nobody could renew while this process stood still; and it
-			// must say that it lives before it judges others.
-			s.leases.stretch(gap)
+		if s.noticeFreeze(); s.freeze.takeThawed() {
+			// It must say that it lives before it judges others.
 			lastBeat = time.Time{}
 		}
-		last = now
 		if now.Sub(lastBeat) >= nodeBeat {
 			if err := s.syncClock(ctx); err != nil {
 				return err
 			}
-			if err := s.beat(ctx); err != nil {
+			if err := s.timedBeat(ctx); err != nil {
 				return err
 			}
 			lastBeat = now
@@ -113,6 +109,19 @@ func (s *Service) housekeep(ctx context.Context) error {
 	}
 }
 
+// timed bounds a look at the store by commitTimeout: a worker must not wait for
+// ever for an answer that got lost.
+func timed[T any](ctx context.Context, look func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	return look(ctx)
+}
+
+func (s *Service) timedBeat(ctx context.Context) error {
+	_, err := timed(ctx, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.beat(ctx) })
+	return err
+}
+
 // expireSeats removes the seats of this node whose leases have run out.
 func (s *Service) expireSeats(ctx context.Context) error {
 	work := make(map[CallID]command)
@@ -128,7 +137,7 @@ func (s *Service) workDeadlines(ctx context.Context) error {
 	for {
 		now := s.now()
 		page := duePage + s.troubles.count(now)
-		due, err := s.store.Due(ctx, now, page)
+		due, err := timed(ctx, func(ctx context.Context) ([]CallID, error) { return s.store.Due(ctx, now, page) })
 		if err != nil {
 			return err
 		}

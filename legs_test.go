@@ -147,6 +147,7 @@ func TestRingRetries(t *testing.T) {
 		c := must[*wc.Call](t)(s.CreateCall(t.Context(), mary, n))
 		adm := must[*wc.Admission](t)(s.JoinCall(t.Context(), mary, c.ID))
 		must[*wc.Call](t)(s.Ringing(t.Context(), john, c.ID))
+		time.Sleep(500 * time.Millisecond) // between the ticks of the service
 		j := listen(t, s.Service, "john")
 		silent := 0
 		sub := must[*wc.Subscription](t)(s.Subscribe(t.Context(), john, wc.UserTopic("john"), nil, func(e *wc.Event) {
@@ -164,7 +165,7 @@ func TestRingRetries(t *testing.T) {
 		}
 		keepAlive(t, s.Service, mary, adm.Seat, 20*time.Second)
 		j.want(t, "john", "call_missed", "started")
-		keepAlive(t, s.Service, mary, adm.Seat, 10*time.Second)
+		keepAlive(t, s.Service, mary, adm.Seat, 5*time.Second)
 		j.want(t, "john", "stopped(missed)")
 		if silent != 2 {
 			t.Errorf("%d of the repeated rings were silent, want 2", silent)

@@ -111,7 +111,9 @@ func (l *leases) vouch(from time.Time, d time.Duration) {
 // then no lease counts as kept here.
 func (l *leases) renewHere(ref SeatRef, user UserID, now time.Time) (kept, held bool) {
 	l.mu.Lock()
-	vouched := time.Now().Before(l.vouched)
+	t := time.Now()
+	// By the wall clock too: the monotonic one may stop with the machine.
+	vouched := t.Before(l.vouched) && t.Round(0).Before(l.vouched.Round(0))
 	l.mu.Unlock()
 	if !vouched {
 		return false, false

@@ -161,6 +161,7 @@ type Service struct {
 	queues    queues
 	troubles  troubles
 	audit     audit
+	freeze    freezeWatch
 	callbacks callbackGate
 
 	mu       sync.Mutex
@@ -307,6 +308,7 @@ func (s *Service) Run(ctx context.Context) error {
 		"housekeeping": s.housekeep,
 		"call log":     s.calllog.Run,
 		"presence":     s.claimPresence,
+		"freeze watch": s.watchFreeze,
 		"providers":    s.driveProviders,
 	} {
 		wg.Go(func() { s.supervise(ctx, name, work) })
