@@ -33,7 +33,15 @@
 //
 // # Errors
 //
-// Every failure leaves in one JSON shape, see [WriteError].
+// Every failure leaves in one JSON shape, see [WriteError], with a reference
+// that stands in the log line of [Options].Logger and, as far as the request
+// changed anything, in the call's timeline.
+//
+// # Administration
+//
+// Whom the [Authenticator] says to be an administrator can see, over REST and
+// by remote calls, which calls there are, what happened to them and why they
+// still exist, and can end them. A user token never makes an administrator.
 package httpapi
 
 import (
