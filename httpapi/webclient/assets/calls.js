@@ -343,6 +343,10 @@ class CallController extends CallSteps {
 			case "call_missed":
 				this.#incoming.remove(callId);
 				break;
+			case "call_updated":
+				this.#incoming.lookAgain(callId);
+				if (current?.seat) this.#learn(current);
+				break;
 			default:
 		}
 	}

@@ -94,6 +94,16 @@ export class IncomingCalls {
 	}
 
 	/**
+	 * The call was changed, perhaps so that it rings here no more.
+	 *
+	 * @param {string} callId
+	 */
+	lookAgain(callId) {
+		const ring = this.#rings.get(callId);
+		if (ring?.shown) this.#checkLater(callId, ring, -slack);
+	}
+
+	/**
 	 * Hides a call that rings, on this page only.
 	 *
 	 * @param {string} callId

@@ -279,3 +279,101 @@ test("an administrator switches a provider off and on", async () => {
 	await root.wc.postProviderConfig("webrtc", true);
 	assert.equal(root.wc.getProviders().length, 1);
 });
+
+test("an administrator sees why a call is there, and ends it", async () => {
+	const root = await portal.page("root");
+	const { mary, john } = await connected();
+	const { calls: live, users } = await root.wc.getLiveCalls();
+	const call = live.find((c) => c.id === pair);
+	assert.deepEqual(call.seats.map((s) => s.user).sort(), ["john", "mary"]);
+	assert.equal(users.mary.title, "Mary Williams");
+	const { events } = await root.wc.getTimeline(pair);
+	assert.ok(events.filter((e) => e.eventType === "call_joined").length >= 2, events.map((e) => e.eventType).join());
+	const why = await root.wc.explainCall(pair);
+	assert.ok(JSON.stringify(why).length > 50);
+	for (const refused of [mary.wc.getLiveCalls(), mary.wc.getTimeline(pair), mary.wc.explainCall(pair), mary.wc.endCall(pair)]) await assert.rejects(refused, { code: "ACCESS_ERROR" });
+	await root.wc.endCall(pair);
+	for (const p of [mary, john]) await p.until(() => phase(p) === "ended");
+});
+
+test("an administrator removes somebody and rings somebody again", async () => {
+	const root = await portal.page("root");
+	const mary = await portal.page("mary");
+	const john = await portal.page("john");
+	await mary.calls.start({ space: "product_team" });
+	await john.until(() => rings(john));
+	await john.calls.decline("g/product_team");
+	await mary.until(() => mary.calls.current.unanswered.includes("john"));
+	await mary.calls.ringAgain("john");
+	await john.until(() => rings(john));
+	await mary.until(() => mary.calls.current.ringing >= 1);
+	await john.calls.decline("g/product_team");
+	await mary.until(() => mary.calls.current.unanswered.includes("john"));
+	await root.wc.ringForAdmin("g/product_team", "john");
+	await john.until(() => rings(john));
+	await root.wc.removeForAdmin("g/product_team", "john");
+	await john.until(() => !rings(john));
+	await hangUpAll(mary);
+	await root.wc.deleteCall("g/product_team").catch(() => {});
+});
+
+test("busy and ignored calls: one is told, the other is not", async () => {
+	const mary = await portal.page("mary");
+	const john = await portal.page("john");
+	const second = await portal.page("john");
+	await mary.calls.start({ user: "john" });
+	await john.until(() => rings(john));
+	await second.until(() => rings(second));
+	await mary.until(() => mary.calls.current.ringing === 2);
+	john.calls.ignore(pair);
+	assert.equal(john.calls.incoming.length, 0);
+	assert.ok(rings(second));
+	assert.equal(phase(mary), "ringing");
+	await second.calls.decline(pair, "busy");
+	await mary.until(() => phase(mary) === "ended");
+	assert.equal(mary.calls.current.reason, "busy");
+});
+
+test("the history is searched and paged, and seen", async () => {
+	const mary = await portal.page("mary");
+	const john = await portal.page("john");
+	for (let round = 0; round < 3; round++) {
+		await mary.calls.start({ user: "john" });
+		await john.until(() => rings(john));
+		await mary.calls.hangUp();
+		await john.until(() => john.calls.incoming.length === 0);
+	}
+	await john.until(() => john.calls.missed >= 3);
+	const first = await john.wc.getHistory({ with: "mary", outcome: "missed", limit: 2 });
+	assert.equal(first.entries.length, 2);
+	const next = await john.wc.getHistory({ with: "mary", outcome: "missed", limit: 2, cursor: first.next });
+	assert.ok(next.entries.length > 0 && next.entries[0].cursor !== first.entries[0].cursor);
+	assert.ok((await john.wc.getHistory({ text: "Williams" })).entries.length >= 3);
+	assert.equal((await john.wc.getHistory({ text: "nobody of this name" })).entries.length, 0);
+	const before = john.calls.missed;
+	await john.calls.readMissed(first.entries[1].cursor);
+	await john.until(() => john.calls.missed < before);
+	await john.calls.readMissed();
+	assert.equal(john.calls.missed, 0);
+});
+
+test("calls of a space use the provider that it has chosen", async () => {
+	const root = await portal.page("root");
+	const mary = await portal.page("mary");
+	const space = { id: "product_team", type: "space" };
+	assert.deepEqual((await mary.wc.getProviderChoice(space)).providers.map((p) => p.type), ["webrtc"]);
+	await root.wc.setProviderChoice([], space);
+	await assert.rejects(mary.wc.addCall("g/product_team-2", { owner: space.id, ownerType: "space", provider: "webrtc", title: "T", participants: ["mary", "john"] }));
+	assert.equal((await root.wc.getProviderChoice(space)).inherited, false);
+	await root.wc.setProviderChoice(null, space);
+	assert.equal((await root.wc.getProviderChoice(space)).inherited, true);
+	await assert.rejects(mary.wc.setProviderChoice(null), { code: "ACCESS_ERROR" });
+});
+
+test("a provider names its call when the caller does not", async () => {
+	const mary = await portal.page("mary");
+	const call = await mary.wc.addCall({ owner: "mary", ownerType: "user", provider: "webrtc", participants: "mary;john", title: "T" });
+	assert.equal(call.id, pair);
+	await mary.wc.deleteCall(call.id);
+	await assert.rejects(mary.wc.addCall({ owner: "mary", ownerType: "user", provider: "nobody", participants: ["mary", "john"] }), /names none/);
+});
