@@ -35,7 +35,7 @@ type connection struct {
 	Heard  time.Time `json:"heard"` // by ours
 }
 
-func (c *connection) present() bool { return c.Here && !c.Gone && !c.Missed }
+func (conn *connection) present() bool { return conn.Here && !conn.Gone && !conn.Missed }
 
 // connections are those of one run, by their names.
 type connections map[string]*connection
