@@ -136,6 +136,11 @@ test("the page's switches work in the meeting, and the other way round", async (
   assert.equal(await outside.getAttribute("aria-pressed"), "true");
   await inside.click();
   await until("unmuted outside", async () => (await outside.getAttribute("aria-pressed")) === "false");
+  const screen = mary.meeting.getByRole("button", { name: "Share screen" });
+  const share = mary.page.getByRole("button", { name: /screen/i });
+  await share.click();
+  await until("shared inside", async () => (await screen.getAttribute("aria-pressed")) === "true");
+  await until("shared outside", async () => (await share.getAttribute("aria-pressed")) === "true");
 });
 
 test("the meeting goes on while the call is minimised and enlarged", async (t) => {

@@ -220,7 +220,7 @@ func (w *walker) command(args ...string) {
 	w.t.Helper()
 	cmd := exec.CommandContext(w.t.Context(), args[0], args[1:]...)
 	cmd.Dir = w.dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
 	}

@@ -77,9 +77,14 @@ export class MeetingSession extends EventTarget {
 		return this.hasAudio;
 	}
 
-	/** Whether this device shows its screen. */
-	get sharing() {
-		return this.#sharing;
+	/** Whether the screen is shared; a plain frame can't be told to. */
+	get screen() {
+		return this.hasVideo ? this.#sharing : undefined;
+	}
+
+	/** @param {boolean} on */
+	async setScreen(on) {
+		if (this.#sharing !== on) this.#execute("toggleShareScreen");
 	}
 
 	/** @returns {MediaProblem} */
