@@ -312,6 +312,36 @@ test("a socket that went dead unseen is found out when woken", () =>
 		await seen.until(2);
 	}));
 
+test("a network that says it is gone ends the session at once, and nothing is lost", () =>
+	withServer({}, async (server, connect) => {
+		server.hold = 60_000;
+		const client = connect();
+		const seen = collector();
+		await client.subscribe("/a", seen.listener).ready;
+		server.emit("/a", { n: 1 });
+		await seen.until(1);
+		client.networkLost();
+		await reached(client, "offline");
+		server.emit("/a", { n: 2 });
+		await seen.until(2);
+		client.close();
+		client.networkLost();
+		assert.equal(client.state, "closed");
+		assert.deepEqual(seen.got, [1, 2]);
+	}));
+
+test("a probe after a sleep tells that the connection is alive", () =>
+	withServer({}, async (server, connect) => {
+		server.hold = 60_000;
+		const client = connect();
+		await reached(client, "connected");
+		await client.call("/x", {});
+		const alive = once(client, "alive");
+		client.wake();
+		await alive;
+		assert.equal(server.handshakes.length, 1);
+	}));
+
 test("a call without an answer times out", () =>
 	withServer({}, async (server, connect) => {
 		server.onCall = () => undefined;
