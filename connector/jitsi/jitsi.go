@@ -14,9 +14,9 @@
 // can enter it for as long as the call runs. To let only moderators have
 // rights, load token_affiliation and switch automatic ownership off.
 //
-// What happens inside is learned from the server's webhooks, which the host
-// mounts with package httpapi. They need [Options].WebhookSecret as bearer
-// token. For an address <hooks> of this provider:
+// What happens inside is learned from the server's webhooks, which package
+// httpapi takes at <hooks>, that is webhook/jitsi below the REST resources. They
+// need [Options].WebhookSecret as bearer token:
 //
 //   - the component event_sync with api_prefix "<hooks>" tells who came and
 //     left;
