@@ -203,6 +203,7 @@ func viewServer(s ICEServer) map[string]any {
 //
 //go:embed assets/call-id.js
 //go:embed assets/connector.js
+//go:embed assets/devices.js
 //go:embed assets/ice.js
 //go:embed assets/media.js
 //go:embed assets/peer.js

@@ -15,7 +15,7 @@ const launch = {
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream=fps=10", // several pictures share two cores
+    "--use-fake-device-for-media-stream=fps=10,device-count=3", // several pictures share two cores
     "--allow-loopback-in-peer-connection", // a machine may have no other network
   ],
 };

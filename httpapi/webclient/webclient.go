@@ -33,6 +33,7 @@ import (
 //go:embed assets/bayeux-errors.js
 //go:embed assets/bayeux-options.js
 //go:embed assets/bayeux.js
+//go:embed assets/button-providers.js
 //go:embed assets/call-bar.js
 //go:embed assets/call-button.js
 //go:embed assets/call-commands.js

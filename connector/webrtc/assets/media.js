@@ -1,12 +1,15 @@
 // @ts-check
 /**
- * Camera and microphone of this device.
+ * Camera, microphone and screen of this device.
  *
  * @typedef {import("../../../httpapi/webclient/assets/types.js").MediaProblem} MediaProblem
+ * @typedef {import("./devices.js").Kind} Kind
  */
+import { Devices } from "./devices.js";
 
 const audioWish = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const videoWish = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 }, facingMode: "user" };
+const screenWish = { frameRate: { ideal: 15, max: 30 } };
 
 /**
  * Holds the local tracks. Dispatches `change` when one came or went.
@@ -21,7 +24,16 @@ export class LocalMedia extends EventTarget {
 	hasVideo = false;
 	/** What the page shows of oneself. */
 	stream = new MediaStream();
+	devices = new Devices();
+	/** @type {MediaStreamTrack | null} the screen, while it is shared */
+	#screen = null;
 	#closed = false;
+	#life = new AbortController();
+
+	constructor() {
+		super();
+		navigator.mediaDevices?.addEventListener?.("devicechange", () => void this.#look(), { signal: this.#life.signal });
+	}
 
 	get audio() {
 		return this.stream.getAudioTracks()[0] ?? null;
@@ -29,6 +41,15 @@ export class LocalMedia extends EventTarget {
 
 	get video() {
 		return this.stream.getVideoTracks()[0] ?? null;
+	}
+
+	/** What the others see: the screen if it is shared, else the camera. */
+	get picture() {
+		return this.#screen ?? this.video;
+	}
+
+	get sharesScreen() {
+		return this.#screen !== null;
 	}
 
 	/** Asks for what is missing; never rejects, see problem. */
@@ -44,7 +65,7 @@ export class LocalMedia extends EventTarget {
 		if (this.cameraOff) this.hasVideo = true;
 		/** @type {MediaProblem} */
 		let problem = "";
-		for (const constraints of attempts(wantAudio, wantVideo)) {
+		for (const constraints of attempts(wantAudio && this.#wish("audioinput"), wantVideo && this.#wish("videoinput"))) {
 			try {
 				this.#take(await mediaDevices.getUserMedia(constraints));
 				break;
@@ -55,6 +76,70 @@ export class LocalMedia extends EventTarget {
 			}
 		}
 		this.problem = this.audio || this.video ? "" : problem;
+		this.#changed();
+		await this.#look();
+	}
+
+	/**
+	 * Uses another device from now on. The old one stays if the new one can't
+	 * be had.
+	 *
+	 * @param {Kind} kind
+	 * @param {string} id
+	 */
+	async choose(kind, id) {
+		const before = this.devices.chosen(kind);
+		this.devices.choose(kind, id);
+		const audio = kind === "audioinput";
+		if (kind !== "audiooutput" && (audio || !this.cameraOff)) {
+			const wish = { ...(audio ? audioWish : videoWish), deviceId: { exact: id } };
+			try {
+				const stream = await navigator.mediaDevices.getUserMedia(audio ? { audio: wish } : { video: wish });
+				this.#release(audio ? this.audio : this.video);
+				this.#take(stream);
+				this.problem = "";
+			} catch {
+				this.devices.choose(kind, before);
+			}
+		}
+		await this.#look();
+		this.#changed();
+	}
+
+	/**
+	 * Shows the others the screen, a window or a tab, whichever the user picks.
+	 * Picking none is no error.
+	 *
+	 * @param {boolean} on
+	 */
+	async setScreen(on) {
+		if (!on) {
+			this.#endScreen();
+			return;
+		}
+		if (this.#screen) return;
+		let stream;
+		try {
+			stream = await navigator.mediaDevices.getDisplayMedia({ video: screenWish, audio: false });
+		} catch {
+			return;
+		}
+		const [track] = stream.getVideoTracks();
+		if (this.#closed || this.#screen) {
+			track.stop();
+			return;
+		}
+		track.contentHint = "detail";
+		// The browser has a button of its own that ends it.
+		track.addEventListener("ended", () => this.#endScreen());
+		this.#screen = track;
+		this.#changed();
+	}
+
+	#endScreen() {
+		if (!this.#screen) return;
+		this.#screen.stop();
+		this.#screen = null;
 		this.#changed();
 	}
 
@@ -80,7 +165,7 @@ export class LocalMedia extends EventTarget {
 		}
 		this.#changed();
 		try {
-			this.#take(await navigator.mediaDevices.getUserMedia({ video: videoWish }));
+			this.#take(await navigator.mediaDevices.getUserMedia({ video: this.#wish("videoinput") }).catch(() => navigator.mediaDevices.getUserMedia({ video: true })));
 		} catch (error) {
 			this.cameraOff = true;
 			if (problemOf(error) === "missing") this.hasVideo = false;
@@ -90,6 +175,9 @@ export class LocalMedia extends EventTarget {
 
 	close() {
 		this.#closed = true;
+		this.#life.abort();
+		this.#screen?.stop();
+		this.#screen = null;
 		for (const track of this.stream.getTracks()) this.#release(track);
 	}
 
@@ -116,6 +204,26 @@ export class LocalMedia extends EventTarget {
 		if (track.kind === "audio") this.hasAudio = false;
 		else this.hasVideo = false;
 		this.#changed();
+		void this.acquire(); // there may be another one
+	}
+
+	/** Learns which devices there are. */
+	async #look() {
+		await this.devices.refresh({
+			audioinput: this.audio?.getSettings().deviceId,
+			videoinput: this.video?.getSettings().deviceId,
+		});
+		this.#changed();
+	}
+
+	/**
+	 * @param {"audioinput" | "videoinput"} kind
+	 * @returns {MediaTrackConstraints}
+	 */
+	#wish(kind) {
+		const wish = kind === "audioinput" ? audioWish : videoWish;
+		const id = this.devices.chosen(kind);
+		return id ? { ...wish, deviceId: { exact: id } } : wish;
 	}
 
 	/** @param {MediaStreamTrack | null} track */
@@ -131,16 +239,16 @@ export class LocalMedia extends EventTarget {
 }
 
 /**
- * What to ask for, in the order of preference.
+ * What to ask for, in the order of preference; a chosen device may be gone.
  *
- * @param {boolean} audio
- * @param {boolean} video
+ * @param {MediaTrackConstraints | false} audio
+ * @param {MediaTrackConstraints | false} video
  * @returns {MediaStreamConstraints[]}
  */
 function attempts(audio, video) {
-	if (audio && video) return [{ audio: audioWish, video: videoWish }, { audio: true, video: true }, { audio: audioWish }, { video: videoWish }];
-	if (audio) return [{ audio: audioWish }];
-	if (video) return [{ video: videoWish }];
+	if (audio && video) return [{ audio, video }, { audio: true, video: true }, { audio: true }, { video: true }];
+	if (audio) return [{ audio }, { audio: true }];
+	if (video) return [{ video }, { video: true }];
 	return [];
 }
 

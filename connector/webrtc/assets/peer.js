@@ -59,7 +59,7 @@ export class Peer {
 	constructor(options) {
 		this.#options = options;
 		const { clientId, userId } = options;
-		this.party = { clientId, userId, stream: new MediaStream(), state: "connecting", muted: false, cameraOff: false };
+		this.party = { clientId, userId, stream: new MediaStream(), state: "connecting", muted: false, cameraOff: false, screen: false };
 		const pc = new RTCPeerConnection({ iceServers: options.iceServers, bundlePolicy: "max-bundle" });
 		this.#pc = pc;
 		pc.addEventListener("negotiationneeded", () => {
@@ -83,9 +83,9 @@ export class Peer {
 	/** Makes the first offer. */
 	begin() {
 		this.#started = true;
-		const { audio, video } = this.#options.media;
+		const { audio, picture } = this.#options.media;
 		this.#pc.addTransceiver(audio ?? "audio", { direction: "sendrecv" });
-		this.#pc.addTransceiver(video ?? "video", { direction: "sendrecv" });
+		this.#pc.addTransceiver(picture ?? "video", { direction: "sendrecv" });
 	}
 
 	/**
@@ -105,9 +105,9 @@ export class Peer {
 
 	/** Puts the present local tracks into the lines. */
 	async updateTracks() {
-		const { audio, video } = this.#options.media;
+		const { audio, picture } = this.#options.media;
 		for (const { sender, receiver } of this.#pc.getTransceivers()) {
-			const track = receiver.track.kind === "audio" ? audio : video;
+			const track = receiver.track.kind === "audio" ? audio : picture;
 			if (sender.track !== track) await sender.replaceTrack(track);
 		}
 	}

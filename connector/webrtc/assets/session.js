@@ -28,7 +28,7 @@ const upstream = 2_500_000;
 /**
  * @typedef {object} Device
  * @property {number} n number of its last message
- * @property {{muted: boolean, cameraOff: boolean}} [state]
+ * @property {{muted: boolean, cameraOff: boolean, screen: boolean}} [state]
  */
 
 /** @implements {MediaSession} */
@@ -47,6 +47,8 @@ export class MeshSession extends EventTarget {
 	/** @type {ReturnType<typeof setTimeout> | undefined} */
 	#helloTimer;
 	#count = 0;
+	/** the own state as it was last told */
+	#told = "";
 	#started = false;
 	#closed = false;
 	#page = new AbortController();
@@ -98,6 +100,19 @@ export class MeshSession extends EventTarget {
 		return this.#media.problem;
 	}
 
+	/** undefined where the browser can't share the screen. */
+	get screen() {
+		return typeof navigator.mediaDevices?.getDisplayMedia === "function" ? this.#media.sharesScreen : undefined;
+	}
+
+	get devices() {
+		return this.#media.devices.list;
+	}
+
+	get output() {
+		return this.#media.devices.chosen("audiooutput");
+	}
+
 	acquire() {
 		return this.#media.acquire();
 	}
@@ -126,6 +141,19 @@ export class MeshSession extends EventTarget {
 	/** @param {boolean} off */
 	setCameraOff(off) {
 		void this.#media.setCameraOff(off);
+	}
+
+	/** @param {boolean} on */
+	setScreen(on) {
+		return this.#media.setScreen(on);
+	}
+
+	/**
+	 * @param {import("./devices.js").Kind} kind
+	 * @param {string} id
+	 */
+	chooseDevice(kind, id) {
+		return this.#media.choose(kind, id);
 	}
 
 	/** @param {any} data */
@@ -284,7 +312,8 @@ export class MeshSession extends EventTarget {
 	// --- own and others' state ---
 
 	#state() {
-		return { muted: this.muted || !this.hasAudio, cameraOff: this.cameraOff || !this.hasVideo };
+		const { sharesScreen: screen, picture } = this.#media;
+		return { muted: this.muted || !this.hasAudio, cameraOff: picture === null, screen };
 	}
 
 	/**
@@ -295,7 +324,7 @@ export class MeshSession extends EventTarget {
 	 */
 	#note(clientId, { n, state }) {
 		let said = this.#devices.get(clientId)?.state;
-		if (state !== null && typeof state === "object") said = { muted: state.muted === true, cameraOff: state.cameraOff === true };
+		if (state !== null && typeof state === "object") said = { muted: state.muted === true, cameraOff: state.cameraOff === true, screen: state.screen === true };
 		this.#devices.delete(clientId);
 		this.#devices.set(clientId, { n, state: said });
 		if (this.#devices.size > maxDevices) {
@@ -309,7 +338,9 @@ export class MeshSession extends EventTarget {
 		for (const peer of this.#peers.values()) {
 			peer.updateTracks().catch((error) => this.#options.log.warn("A track could not be changed", error));
 		}
-		if (this.#started) this.#send({ kind: "state", state: this.#state() });
+		const state = JSON.stringify(this.#state());
+		if (this.#started && state !== this.#told) this.#send({ kind: "state", state: this.#state() });
+		this.#told = state;
 		this.#changed();
 	}
 

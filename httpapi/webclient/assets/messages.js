@@ -38,6 +38,12 @@ export const englishMessages = new Map(Object.entries({
 	"webconferencing.call.muted": "{name} is muted",
 	"webconferencing.call.cameraOff": "Camera is off",
 	"webconferencing.call.you": "You",
+	"webconferencing.call.screen": "Share screen",
+	"webconferencing.call.screenOf": "{name} shares the screen",
+	"webconferencing.call.devices": "Devices",
+	"webconferencing.call.device.audioinput": "Microphone",
+	"webconferencing.call.device.videoinput": "Camera",
+	"webconferencing.call.device.audiooutput": "Loudspeaker",
 
 	"webconferencing.status.preparing": "Starting camera and microphone...",
 	"webconferencing.status.calling": "Calling {name}...",
