@@ -48,7 +48,7 @@ test("a provider is set up, and its secret never comes back", async (t) => {
   const admin = await root.openReady("/portal/admin");
   const bodies = [];
   admin.on("response", async (res) => res.url().includes("settings-form") && bodies.push(await res.text().catch(() => "")));
-  await admin.getByRole("button", { name: "Settings of Jitsi Meet" }).click();
+  await admin.getByRole("button", { name: "Settings: Jitsi Meet" }).click();
   const form = admin.locator("wc-admin-providers form");
   const secret = "a-secret-of-more-than-16-bytes";
   await form.getByLabel("App ID").fill("portal");
@@ -58,7 +58,7 @@ test("a provider is set up, and its secret never comes back", async (t) => {
   assert.equal(await form.getByLabel("App secret").inputValue(), "");
   await form.getByText("A value is stored.").waitFor();
   await admin.reload();
-  await admin.getByRole("button", { name: "Settings of Jitsi Meet" }).click();
+  await admin.getByRole("button", { name: "Settings: Jitsi Meet" }).click();
   await until("the form is back", async () => (await form.getByLabel("App ID").inputValue()) === "portal");
   assert.equal(await form.getByLabel("App secret").inputValue(), "");
   assert.ok(bodies.length >= 2 && !bodies.some((body) => body.includes(secret)), "the secret came back");

@@ -86,7 +86,7 @@ class Item {
 		this.#check.setAttribute("aria-label", `${view.text("admin.check")}: ${config.title}`);
 		this.#check.addEventListener("click", () => this.#diagnose());
 		this.#open.append(view.text("admin.settings"));
-		this.#open.setAttribute("aria-label", view.text("admin.settingsOf", { name: config.title }));
+		this.#open.setAttribute("aria-label", `${view.text("admin.settings")}: ${config.title}`);
 		this.#open.addEventListener("click", () => this.#unfold());
 		this.box = element(
 			"div",
@@ -164,7 +164,9 @@ class Item {
 		if (!app) return;
 		try {
 			const form = await app.wc.getProviderForm(this.#config.type);
-			this.#form.replaceChildren(new SettingsForm(this.#view, form).box);
+			const { box } = new SettingsForm(this.#view, form);
+			box.setAttribute("aria-label", this.#view.text("admin.settingsOf", { name: this.#config.title }));
+			this.#form.replaceChildren(box);
 		} catch (error) {
 			const { code, reason } = toCallError(error);
 			const nothing = code === "NOT_FOUND_ERROR" || reason === "not_supported_by_provider";

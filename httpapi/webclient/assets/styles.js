@@ -129,7 +129,7 @@ export const viewStyles = [
 	sheet(`
 	:host {
 		position: fixed; inset-block-end: 16px; inset-inline-end: 16px; z-index: var(--wc-z-index, 2147483000);
-		inline-size: min(480px, calc(100vw - 32px)); max-block-size: calc(100dvh - 32px);
+		inline-size: min(520px, calc(100vw - 32px)); max-block-size: calc(100dvh - 32px);
 	}
 	:host([enlarged]) { inset: 0; inline-size: auto; max-block-size: none; }
 	:host([minimised]) { inline-size: min(420px, calc(100vw - 32px)); }
@@ -182,9 +182,9 @@ export const viewStyles = [
 	:host([away]) .stage { filter: grayscale(1) brightness(.6); }
 	.again { display: flex; flex-wrap: wrap; gap: 8px; padding: 0 16px 12px; }
 	.end-actions { display: flex; justify-content: end; gap: 8px; padding: 4px 12px 12px; }
-	.controls { display: flex; flex-wrap: wrap; justify-content: center; gap: 12px; padding: 12px; }
+	.controls { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; padding: 12px; }
 	.controls a { align-self: center; color: var(--_accent); font-weight: 600; }
-	.controls button { min-inline-size: 92px; white-space: nowrap; }
+	.controls button { white-space: nowrap; }
 	.controls button[data-off] { background: var(--_text); color: var(--_surface); }
 	.corner { min-inline-size: 40px; padding: 0; }
 	@media (max-width: 480px) {
