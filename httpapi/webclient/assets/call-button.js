@@ -1,5 +1,6 @@
 // @ts-check
 import { BaseElement } from "./base-element.js";
+import { chosenTypes, offeredProviders, ownButtons } from "./button-providers.js";
 import { arrange, element, icon, setText } from "./dom.js";
 import { preference, setPreference } from "./preference.js";
 import { buttonStyles } from "./styles.js";
@@ -13,6 +14,8 @@ import { buttonStyles } from "./styles.js";
  * remembered in this browser, for calls between two and of groups apart.
  * `provider` names the only kind of call to offer. `name` is shown instead of
  * the looked up one. Without a provider, and for oneself, there is no button.
+ * Connectors that show their calls themselves bring their own buttons, which
+ * stand beside it as children of the element.
  */
 export class CallButton extends BaseElement {
 	static observedAttributes = ["user", "space", "room", "room-title", "provider", "name"];
@@ -25,6 +28,10 @@ export class CallButton extends BaseElement {
 	#name = "";
 	#named = "";
 	#offered = "";
+	/** @type {string[] | null} types that the group has chosen */
+	#allowed = null;
+	/** Connectors whose own buttons are there. */
+	#owners = "";
 
 	constructor() {
 		super(buttonStyles);
@@ -41,7 +48,7 @@ export class CallButton extends BaseElement {
 		this.#split.addEventListener("focusout", ({ relatedTarget }) => {
 			if (!(relatedTarget instanceof Node) || !this.#split.contains(relatedTarget)) this.#open(false);
 		});
-		this.root.append(this.#split);
+		this.root.append(this.#split, element("slot"));
 	}
 
 	attributeChangedCallback() {
@@ -64,16 +71,7 @@ export class CallButton extends BaseElement {
 	get #fitting() {
 		const { app } = this;
 		if (!app) return [];
-		const { provider } = this.target;
-		const configs = app.wc.getContext().providersConfig ?? [];
-		/** @param {Provider} p */
-		const place = (p) => configs.findIndex((c) => c.type === p.getType());
-		const known = app.wc.getProviders().sort((a, b) => place(a) - place(b));
-		return known.filter((p) => {
-			if (provider && !p.getSupportedTypes().includes(provider)) return false;
-			const config = configs.find((c) => c.type === p.getType());
-			return this.#isGroup ? p.supportsGroups?.() !== false && config?.groups !== false : config?.oneToOne !== false;
-		});
+		return offeredProviders(app.wc, this.target, this.#allowed);
 	}
 
 	/** The type that was preferred last, if it can be had. */
@@ -87,6 +85,7 @@ export class CallButton extends BaseElement {
 	render({ wc, calls }) {
 		const { user, space, room } = this.target;
 		const group = this.#isGroup;
+		this.#renderOwn(wc);
 		const fitting = this.#fitting;
 		const possible = fitting.length > 0 && (group || (user !== undefined && user !== wc.getUser().id));
 		const key = `${user}/${space}/${room}`;
@@ -102,6 +101,24 @@ export class CallButton extends BaseElement {
 		const idle = current === null && wc.connection !== "refused";
 		for (const button of [this.#button, this.#more]) button.setAttribute("aria-disabled", String(!idle));
 		this.#renderChoice(running ? [] : fitting);
+	}
+
+	/** @param {import("./types.js").WebConferencing} wc */
+	#renderOwn(wc) {
+		const { user, space, room } = this.target;
+		const owners = wc.getProviders().filter((p) => p.ownsCalls).map((p) => p.getType());
+		const key = owners.length > 0 ? JSON.stringify([user, space, room, ...owners]) : "";
+		if (this.#owners === key) return;
+		this.#owners = key;
+		if (!key) {
+			this.replaceChildren();
+			return;
+		}
+		ownButtons(wc, this.target)
+			.then((buttons) => {
+				if (this.#owners === key) this.replaceChildren(...buttons);
+			})
+			.catch(() => undefined); // nobody to call
 	}
 
 	/** @param {Provider[]} fitting */
@@ -177,7 +194,13 @@ export class CallButton extends BaseElement {
 		this.#named = key;
 		this.#name = this.getAttribute("name") ?? "";
 		const { app } = this;
-		if (this.#name || !app) return;
+		if (!app) return;
+		void chosenTypes(app.wc, this.target).then((types) => {
+			if (this.#named !== key) return;
+			this.#allowed = types;
+			this.plan();
+		});
+		if (this.#name) return;
 		const { user, space, room, roomTitle } = this.target;
 		const { wc } = app;
 		try {

@@ -11,7 +11,7 @@ before(async () => {
 	await stage.serveFile("/kit/jquery.js", jqueryFile());
 	await stage.serveFile("/kit/connector.js", new URL("fixtures/classic-connector.js", import.meta.url));
 	for (const user of ["mary", "john"]) {
-		stage.serve(`/kit/${user}`, kitPage(user, { scripts: classic, body: '<div id="place"></div>' }), "text/html", { "content-security-policy": classicPolicy });
+		stage.serve(`/kit/${user}`, kitPage(user, { scripts: classic, body: '<div id="place"></div><wc-call-button user="john"></wc-call-button>' }), "text/html", { "content-security-policy": classicPolicy });
 	}
 	stage.serve("/kit/early.js", `window.asked = (${askEarly})();`, "text/javascript");
 	stage.serve("/kit/plain", kitPage("mary", { scripts: ["/webconferencing/exo.js", "/kit/early.js"] }), "text/html", { "content-security-policy": strictPolicy });
@@ -43,8 +43,10 @@ test("a plain script with jQuery makes its button, calls, rings, joins, talks an
 		for (const what of [`init for ${user}`, "configured webrtc", "provider is true"]) await saw(page, what);
 	}
 	await marys.evaluate(() => eXo.webConferencing.showCallButtons(document.querySelector("#place"), eXo.webConferencing.createUserContext("john")));
+	await marys.locator("#place .classic-button", { hasText: "John Smith" }).waitFor();
+	assert.equal(await marys.getByRole("button", { name: "Call John Smith" }).count(), 0, "the kit offers no call that it can't hold");
 	const popup = marys.waitForEvent("popup");
-	await marys.locator(".classic-button", { hasText: "John Smith" }).click();
+	await marys.locator("wc-call-button .classic-button", { hasText: "John Smith" }).click();
 	await popup;
 	await saw(marys, "joined p/john-mary");
 	await saw(johns, "rings p/john-mary");
