@@ -283,7 +283,8 @@ type ClientPolicy struct {
 	Sources map[string][]string
 	// Permissions for its frames, such as "camera".
 	Permissions []string
-	// Features of the module, such as "screen", that a button may offer.
+	// Features of the module, such as "screen", that a button may offer. They
+	// are asked once, by [New].
 	Features []string
 }
 
@@ -320,7 +321,7 @@ type Setting struct {
 
 // Configurable is a [Provider] with settings for administrators.
 type Configurable interface {
-	// Settings is the schema; it must not change.
+	// Settings is the schema. It is asked once, by [New].
 	Settings() []Setting
 	// Configure checks values and makes them hold for what comes next. Keys
 	// are those of the schema, defaults filled in. On an error everything

@@ -35,6 +35,10 @@ type entry struct {
 	policy       PolicySource
 	configurable Configurable
 
+	// What the provider said when it was asked once, by New.
+	schema   []Setting
+	features []string
+
 	// The settings that the provider was given last on this node.
 	configuring turn
 	configured  atomic.Bool
@@ -81,6 +85,10 @@ func newEntry(p Provider) *entry {
 	e.typer, _ = p.(AccountTyper)
 	e.policy, _ = p.(PolicySource)
 	e.configurable, _ = p.(Configurable)
+	if e.configurable != nil {
+		e.schema = slices.Clone(e.configurable.Settings())
+	}
+	e.features = e.listFeatures()
 	return e
 }
 
@@ -94,7 +102,7 @@ func (e *entry) check(i int) error {
 		faults = append(faults, fmt.Errorf("Options.Providers[%d] (%q): GroupsOnly without Groups leaves no calls", i, e.info.Type))
 	}
 	if e.configurable != nil {
-		if err := checkSchema(e.configurable.Settings()); err != nil {
+		if err := checkSchema(e.schema); err != nil {
 			faults = append(faults, fmt.Errorf("Options.Providers[%d] (%q): %w", i, e.info.Type, err))
 		}
 	}
@@ -111,7 +119,7 @@ const (
 	FeatureAccount    = "account" // users can connect their own
 )
 
-func (e *entry) features() []string {
+func (e *entry) listFeatures() []string {
 	features := []string{}
 	if e.policy != nil {
 		features = append(features, e.policy.ClientPolicy().Features...)

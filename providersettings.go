@@ -6,23 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // What an administrator may change of a provider is one value for each
 // provider. Every node reads it before it first uses the provider and looks at
 // its revision from then on.
 
-const (
-	maxSettings     = 100
-	maxSettingValue = 16 << 10
-	unknownRevision = ^uint64(0)
-)
+// unknownRevision makes a node read the stored settings again.
+const unknownRevision = ^uint64(0)
 
 func settingsKey(typ string) string { return "provider-settings/" + typ }
 
@@ -40,85 +34,6 @@ type ProviderSettings struct {
 	// Revision names the present values, see [Registry.Configure].
 	Revision uint64
 	Settings []SettingValue
-}
-
-// checkSchema reports what makes no sense in a provider's settings.
-func checkSchema(schema []Setting) error {
-	var faults []error
-	if len(schema) > maxSettings {
-		faults = append(faults, fmt.Errorf("%d settings, more than %d", len(schema), maxSettings))
-	}
-	seen := make(map[string]bool)
-	for _, set := range schema {
-		if !validSettingKey(set.Key) {
-			faults = append(faults, fmt.Errorf("setting %q: the key is not 1 to 64 lower-case letters, digits, - and _", set.Key))
-		}
-		if seen[set.Key] {
-			faults = append(faults, fmt.Errorf("setting %q is there twice", set.Key))
-		}
-		seen[set.Key] = true
-		switch set.Type {
-		case SettingText, SettingURL, SettingNumber, SettingBool, SettingSecret, SettingSeconds:
-		case SettingChoice:
-			if len(set.Choices) == 0 {
-				faults = append(faults, fmt.Errorf("setting %q has no choices", set.Key))
-			}
-		default:
-			faults = append(faults, fmt.Errorf("setting %q: type %q is not known", set.Key, set.Type))
-			continue
-		}
-		if set.Type == SettingSecret && set.Default != "" {
-			faults = append(faults, fmt.Errorf("setting %q: a secret has no default", set.Key))
-		}
-		if set.Default != "" {
-			if err := set.check(set.Default); err != nil {
-				faults = append(faults, fmt.Errorf("setting %q: the default %w", set.Key, err))
-			}
-		}
-	}
-	return errors.Join(faults...)
-}
-
-func validSettingKey(key string) bool {
-	if key == "" || len(key) > 64 {
-		return false
-	}
-	for _, c := range key {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return true
-}
-
-// check says what is wrong with a value that is not empty, without showing it.
-func (set *Setting) check(value string) error {
-	if len(value) > maxSettingValue || !utf8.ValidString(value) {
-		return errors.New("is too long or not text")
-	}
-	switch set.Type {
-	case SettingURL:
-		if u, err := url.Parse(value); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			return errors.New("is not an address that begins with https:// or http://")
-		}
-	case SettingNumber, SettingSeconds:
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || set.Type == SettingSeconds && n < 0 {
-			return errors.New("is not a whole number")
-		}
-		if (set.Min != 0 || set.Max != 0) && (n < set.Min || n > set.Max) {
-			return fmt.Errorf("is not from %d to %d", set.Min, set.Max)
-		}
-	case SettingBool:
-		if value != "true" && value != "false" {
-			return errors.New("is neither true nor false")
-		}
-	case SettingChoice:
-		if !slices.Contains(set.Choices, value) {
-			return fmt.Errorf("is none of %s", strings.Join(set.Choices, ", "))
-		}
-	}
-	return nil
 }
 
 // storedSettings reads the values that were set and their revision.
@@ -173,7 +88,7 @@ func (r *Registry) Settings(ctx context.Context, by Actor, typ string) (Provider
 	if err != nil {
 		return ProviderSettings{}, r.service.wrap(ctx, by, op, err)
 	}
-	return showSettings(e.configurable.Settings(), stored, revision), nil
+	return showSettings(e.schema, stored, revision), nil
 }
 
 func showSettings(schema []Setting, stored map[string]string, revision uint64) ProviderSettings {
@@ -216,7 +131,7 @@ func (r *Registry) Configure(ctx context.Context, by Actor, typ string, change S
 		return ProviderSettings{}, r.service.wrap(ctx, by, op, err)
 	}
 	defer e.configuring.give()
-	schema := e.configurable.Settings()
+	schema := e.schema
 	before, revision, err := r.storedSettings(ctx, e)
 	if err != nil {
 		return ProviderSettings{}, r.service.wrap(ctx, by, op, err)
@@ -348,7 +263,7 @@ func (r *Registry) takeOn(ctx context.Context, e *entry) error {
 		return nil
 	}
 	if revision != 0 {
-		if err := r.hand(ctx, e, complete(e.configurable.Settings(), stored)); err != nil {
+		if err := r.hand(ctx, e, complete(e.schema, stored)); err != nil {
 			return fmt.Errorf("the stored settings are not accepted: %w", settingsRefused(err))
 		}
 	}

@@ -118,7 +118,7 @@ func (e *entry) config(active bool, lang string) ProviderConfig {
 		Type: e.info.Type, SupportedTypes: slices.Clone(e.info.SupportedTypes), Title: e.info.Title,
 		Description: e.describe(lang), Version: e.info.Version, Groups: e.info.Groups,
 		OneToOne: !e.info.GroupsOnly, MaxParties: e.info.MaxParties,
-		Active: active, LogEnabled: !e.info.NoLog, Features: e.features(),
+		Active: active, LogEnabled: !e.info.NoLog, Features: slices.Clone(e.features),
 	}
 }
 
