@@ -184,7 +184,7 @@ export const viewStyles = [
 	.end-actions { display: flex; justify-content: end; gap: 8px; padding: 4px 12px 12px; }
 	.controls { display: flex; flex-wrap: wrap; justify-content: center; gap: 8px; padding: 12px; }
 	.controls a { align-self: center; color: var(--_accent); font-weight: 600; }
-	.controls button { white-space: nowrap; }
+	.controls button { padding-inline: .85em; white-space: nowrap; }
 	.controls button[data-off] { background: var(--_text); color: var(--_surface); }
 	.corner { min-inline-size: 40px; padding: 0; }
 	@media (max-width: 480px) {
