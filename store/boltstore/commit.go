@@ -22,7 +22,7 @@ import (
 // The most that one transaction writes: changes, and bytes unless a single
 // change has more.
 const (
-	mostChanges = 512
+	mostChanges = 2048
 	mostBytes   = 4 << 20
 )
 
@@ -160,7 +160,7 @@ func (s *Store) work() {
 }
 
 // longestGather bounds the time for which a transaction waits for company.
-const longestGather = 400 * time.Microsecond
+const longestGather = 2 * time.Millisecond
 
 // gather waits until those who were answered just now are back with their next
 // change, but not long. Without it they would miss the next transaction, which
