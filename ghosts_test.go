@@ -192,6 +192,35 @@ func TestOneGroupHasOneCall(t *testing.T) {
 	})
 }
 
+// Whoever stands in one queue with somebody who wants to make a call for a group
+// that has one is not refused for it.
+func TestOthersDoNotPayForARefusedCall(t *testing.T) {
+	for round := range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			store, dir := &counting{Store: memstore.New()}, newPeople()
+			a, b := startNode(t, store, dir, wc.Options{NodeName: "a"}), startNode(t, store, dir, wc.Options{NodeName: "b"})
+			defer a.stop()
+			defer b.stop()
+			nodes, users := []*node{a, b}, []wc.Actor{mary, john, james}
+			var wg sync.WaitGroup
+			for i := range 6 {
+				id, by, n := wc.CallID(fmt.Sprint("g/", (i+round)%2)), users[i%3], nodes[(i/2+round)%2]
+				wg.Go(func() {
+					_, err := n.CreateCall(t.Context(), by, space(string(id), "product_team", true))
+					if code := wc.CodeOf(err); err != nil && code != wc.CodeConflict {
+						t.Errorf("create: %v", err)
+					}
+					_, err = n.LeaveCall(t.Context(), by, id, nil)
+					if code := wc.CodeOf(err); err != nil && code != wc.CodeNotFound {
+						t.Errorf("leave: %v", err)
+					}
+				})
+			}
+			wg.Wait()
+		})
+	}
+}
+
 // Nodes that start and stop touch no seat of a node that lives (C4).
 func TestStartingNodesTouchNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

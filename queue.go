@@ -100,6 +100,32 @@ func (s *Service) submit(ctx context.Context, id CallID, cmd command) (*Call, er
 
 // submitOnce is submit for a command that may be sent again.
 func (s *Service) submitOnce(ctx context.Context, id CallID, cmd command, once *once) (*Call, error) {
+	for attempt := 0; ; attempt++ {
+		c, err := s.enqueue(ctx, id, cmd, once)
+		if !errors.Is(err, errClaimed) || claims(cmd) {
+			return c, err
+		}
+		// Another command of the batch wanted a group that has a call. It is
+		// answered; this one has to do with it no longer.
+		if attempt == maxAccessAttempts || !pauseBefore(ctx, attempt) {
+			return nil, tooManyChanges()
+		}
+	}
+}
+
+// claims tells whether a command can make a call the one of a group.
+func claims(cmd command) bool {
+	switch c := cmd.(type) {
+	case *createCommand:
+		return true
+	case *updateCommand:
+		return c.owner != nil
+	}
+	return false
+}
+
+// enqueue lets a command take its turn.
+func (s *Service) enqueue(ctx context.Context, id CallID, cmd command, once *once) (*Call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
