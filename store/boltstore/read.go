@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -175,8 +176,10 @@ func (s *Store) readCalls(ctx context.Context, key string, p *portion[*entry]) e
 		}
 		p.merge(from.Cursor(), source{strip: prefix, bound: prefix, also: ids}, func(name string, raw []byte) int {
 			id := webconferencing.CallID(name)
-			if _, ok := v.call(id); ok {
-				return 0 // comes by itself
+			if c, ok := v.call(id); ok { // since the page was begun, or without the key
+				e, err := c.decoded(id)
+				take(id, e, err)
+				return 0
 			}
 			if key != "" {
 				raw = b.calls.Get([]byte(name))
@@ -247,7 +250,14 @@ func (s *Store) Due(ctx context.Context, until time.Time, limit int) ([]webconfe
 				continue
 			}
 			k, _ = c.Next()
-			if _, pending := v.call(next.id); !pending && !s.damage.has(kindCall, []byte(next.id)) {
+			if c, pending := v.call(next.id); pending {
+				// It comes by itself unless it was changed since this was begun.
+				late := c.entry != nil && !c.deadline.IsZero() && !c.deadline.After(until)
+				if !late || slices.ContainsFunc(due, func(d dueCall) bool { return d.id == next.id }) {
+					continue
+				}
+			}
+			if !s.damage.has(kindCall, []byte(next.id)) {
 				ids = append(ids, next.id)
 			}
 		}

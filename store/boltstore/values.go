@@ -88,8 +88,9 @@ func (s *Store) readValues(ctx context.Context, prefix string, p *portion[*webco
 			}
 		}
 		p.merge(b.values.Cursor(), source{bound: []byte(prefix), also: keys}, func(key string, raw []byte) int {
-			if _, ok := v.value(key); ok {
-				return 0 // comes by itself
+			if c, ok := v.value(key); ok { // since the page was begun
+				take(c.decoded(key))
+				return len(c.record)
 			}
 			take(decodeValue(key, raw))
 			return len(raw)
