@@ -130,8 +130,8 @@ type Options struct {
 	// transports. The hooks, DenyWildcards and AllowedOrigins are set by this
 	// package; sessions of devices that are in a call poll or are pinged every
 	// 10 s, whatever Timeout and PingEvery say. Defaults to the defaults of
-	// package bayeux with channel names that fit call ids and one remote call
-	// of a session at a time.
+	// package bayeux with channel names that fit call ids, 64 sessions of a
+	// user and one remote call of a session at a time.
 	Bayeux *bayeux.Options
 
 	// Logger gets what an operator should know. Defaults to discarding.

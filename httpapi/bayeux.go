@@ -52,6 +52,8 @@ func (a *API) newBayeux() (*bayeux.Server, error) {
 	// A call id of 255 characters and its prefix; ids have slashes in them.
 	o.MaxChannelBytes = cmp.Or(o.MaxChannelBytes, 320)
 	o.MaxChannelSegments = cmp.Or(o.MaxChannelSegments, 132)
+	// Each tab and device is a session, and people keep many tabs.
+	o.MaxSessionsPerUser = cmp.Or(o.MaxSessionsPerUser, 64)
 	// One after the other: a client that hangs up while it is still joining
 	// must not be in the call afterwards.
 	o.MaxCalls = cmp.Or(o.MaxCalls, 1)
