@@ -81,6 +81,7 @@ import (
 //go:embed assets/ring-tone.js
 //go:embed assets/ring.js
 //go:embed assets/settings-form.js
+//go:embed assets/space-providers.js
 //go:embed assets/starting.js
 //go:embed assets/styles-admin.js
 //go:embed assets/styles-devices.js
@@ -90,6 +91,7 @@ import (
 //go:embed assets/texts.js
 //go:embed assets/transport.js
 //go:embed assets/types.d.ts
+//go:embed assets/user-accounts.js
 //go:embed assets/webconferencing.js
 //go:embed assets/wire.js
 var embedded embed.FS

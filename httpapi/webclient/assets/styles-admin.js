@@ -35,6 +35,21 @@ export const providersStyles = [
 `),
 ];
 
+export const choiceStyles = [
+	theme,
+	panel,
+	sheet(`
+	form { display: grid; gap: 12px; padding: 14px 18px; }
+	fieldset { display: grid; gap: 10px; justify-items: start; min-inline-size: 0; margin: 0; padding: 0; border: 0; }
+	legend { padding: 0; margin-block-end: 10px; font-weight: 650; overflow-wrap: anywhere; }
+	.check { display: inline-flex; align-items: center; gap: 10px; min-block-size: 28px; cursor: pointer; }
+	.check:has(:disabled) { cursor: default; color: var(--_muted); }
+	.list { display: flex; flex-wrap: wrap; gap: 8px 20px; padding-inline-start: 28px; }
+	.actions { display: flex; flex-wrap: wrap; align-items: center; gap: 12px; }
+	.actions .fault { padding: 0; }
+`),
+];
+
 export const liveStyles = [
 	theme,
 	panel,
