@@ -13,6 +13,7 @@ import { IncomingCallCards } from "./incoming-call.js";
 import { MissedCount } from "./missed-count.js";
 import { Notices } from "./notices.js";
 import { RingToneChoice } from "./ring-tone.js";
+import { UserAccounts } from "./user-accounts.js";
 
 for (const [name, type] of /** @type {const} */ ([
 	["wc-call-bar", CallBar],
@@ -23,8 +24,9 @@ for (const [name, type] of /** @type {const} */ ([
 	["wc-missed-count", MissedCount],
 	["wc-notices", Notices],
 	["wc-ring-tone", RingToneChoice],
+	["wc-user-accounts", UserAccounts],
 ])) {
 	if (!customElements.get(name)) customElements.define(name, type);
 }
 
-export { CallBar, CallButton, CallHistory, CallView, IncomingCallCards, MissedCount, Notices, RingToneChoice, connectElements };
+export { CallBar, CallButton, CallHistory, CallView, IncomingCallCards, MissedCount, Notices, RingToneChoice, UserAccounts, connectElements };

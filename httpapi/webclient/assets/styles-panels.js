@@ -58,6 +58,29 @@ export const toneStyles = [
 `),
 ];
 
+export const accountStyles = [
+	theme,
+	panel,
+	sheet(`
+	.panel { display: grid; gap: 16px; padding: 20px 24px; }
+	h2 { font-size: 1.05rem; }
+	ul { display: grid; gap: 6px; }
+	li { display: flex; flex-wrap: wrap; gap: 2px 12px; overflow-wrap: anywhere; }
+	li bdi { min-inline-size: 0; }
+	.kind { min-inline-size: 8rem; color: var(--_muted); }
+	.forms { display: grid; gap: 16px; max-inline-size: 34rem; }
+	.forms:empty { display: none; }
+	form { display: flex; flex-wrap: wrap; gap: 4px 8px; }
+	form label { flex: 1 0 100%; font-weight: 600; font-size: .92rem; }
+	form input { flex: 1 1 12rem; inline-size: auto; min-inline-size: 0; }
+	.wrong { flex: 1 0 100%; color: var(--_alarm); font-size: .9rem; overflow-wrap: anywhere; }
+	.wrong:empty { display: none; }
+	[aria-invalid=true] { border-color: var(--_alarm); }
+	.fault { padding: 0; }
+	@media (max-width: 420px) { .panel { padding: 16px; } }
+`),
+];
+
 export const missedStyles = [
 	theme,
 	sheet(`

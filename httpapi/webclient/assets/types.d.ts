@@ -436,6 +436,20 @@ export interface ProviderForm {
 	settings: ProviderSetting[];
 }
 
+/** A kind of account that a provider brought along. */
+export interface AccountType {
+	type: string;
+	title: string;
+}
+
+/** The accounts in somebody's profile. */
+export interface UserAccounts {
+	/** By type, also by types that can't be set. */
+	accounts: Record<string, { type: string; id: string }[]>;
+	/** That can be set. */
+	types: AccountType[];
+}
+
 /** Which providers a group, or the whole portal, uses. */
 export interface ProviderChoice {
 	providers: ProviderConfig[];
@@ -565,9 +579,9 @@ export interface WebConferencing {
 	stopRecording(id: string): Promise<any>;
 	deleteRecording(id: string, recording: string): Promise<any>;
 	/** Accounts in a profile; of the signed-in user without an id. */
-	getAccounts(user?: string): Promise<any>;
+	getAccounts(user?: string): Promise<UserAccounts>;
 	/** null removes the account. */
-	setAccount(type: string, account: string | null, user?: string): Promise<any>;
+	setAccount(type: string, account: string | null, user?: string): Promise<UserAccounts>;
 	/** Begins to connect an account; the browser goes to the answer's url. */
 	connectAccount(type: string, redirect: string): Promise<{ url: string }>;
 	finishAccount(type: string, params: Record<string, string>): Promise<any>;
