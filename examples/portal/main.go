@@ -21,6 +21,7 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -39,6 +40,7 @@ import (
 
 	"github.com/webconferencing/webconferencing"
 	"github.com/webconferencing/webconferencing/connector/jitsi"
+	"github.com/webconferencing/webconferencing/connector/link"
 	"github.com/webconferencing/webconferencing/connector/webrtc"
 	"github.com/webconferencing/webconferencing/httpapi"
 	"github.com/webconferencing/webconferencing/store/boltstore"
@@ -65,6 +67,7 @@ type config struct {
 	logLevel slog.Level
 	ring     time.Duration
 	jitsi    string // address of a Jitsi Meet server, "" for none
+	link     string // address of rooms elsewhere, "" for none
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -76,6 +79,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	flags.TextVar(&c.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	flags.DurationVar(&c.ring, "ring", 45*time.Second, "how long a call rings")
 	flags.StringVar(&c.jitsi, "jitsi", "", "also offer calls on the Jitsi Meet server at this `URL`")
+	flags.StringVar(&c.link, "link", "", "also offer calls in rooms at this `URL`, such as https://meet.example.org/{room}")
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
@@ -185,16 +189,47 @@ func newProviders(cfg config, key []byte) ([]webconferencing.Provider, error) {
 	// Within one network calls work without any server for the media. Across
 	// networks, give the provider STUN and TURN servers.
 	direct, err := webrtc.New(nil)
-	if err != nil || cfg.jitsi == "" {
-		return []webconferencing.Provider{direct}, err
-	}
-	// Who knows this key can compute the names of rooms.
-	roomKey, err := hkdf.Key(sha256.New, key, nil, "jitsi rooms", 32)
 	if err != nil {
 		return nil, err
 	}
-	meet, err := jitsi.New(cfg.jitsi, roomKey, nil)
-	return []webconferencing.Provider{direct, meet}, err
+	providers := []webconferencing.Provider{direct}
+	if cfg.jitsi != "" {
+		// Who knows this key can compute the names of rooms.
+		roomKey, err := hkdf.Key(sha256.New, key, nil, "jitsi rooms", 32)
+		if err != nil {
+			return nil, err
+		}
+		meet, err := jitsi.New(cfg.jitsi, roomKey, nil)
+		if err != nil {
+			return nil, err
+		}
+		providers = append(providers, meet)
+	}
+	if cfg.link != "" {
+		rooms, err := newLink(cfg.link, key)
+		if err != nil {
+			return nil, err
+		}
+		providers = append(providers, rooms)
+	}
+	return providers, nil
+}
+
+// newLink makes a provider of rooms at another service, which also brings a
+// kind of account for people's profiles.
+func newLink(address string, key []byte) (webconferencing.Provider, error) {
+	roomKey, err := hkdf.Key(sha256.New, key, nil, "link rooms", 32)
+	if err != nil {
+		return nil, err
+	}
+	rooms, err := link.New("link", "Meeting room", address, &link.Options{Secret: hex.EncodeToString(roomKey)})
+	if err != nil {
+		return nil, err
+	}
+	return rooms.WithAccounts(link.Account{
+		Type: "handle", Title: "Handle", Pattern: `@[\p{L}\p{N}][\p{L}\p{N}._-]{1,30}`,
+		Problem: "A handle begins with @, followed by 2 to 31 letters, digits, dots or dashes.",
+	})
 }
 
 // routes puts the library's handlers where existing clients expect them, and
