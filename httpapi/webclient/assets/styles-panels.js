@@ -70,7 +70,7 @@ export const accountStyles = [
 	.kind { min-inline-size: 8rem; color: var(--_muted); }
 	.forms { display: grid; gap: 16px; max-inline-size: 34rem; }
 	.forms:empty { display: none; }
-	form { display: flex; flex-wrap: wrap; gap: 4px 8px; }
+	form { display: flex; flex-wrap: wrap; gap: 8px; }
 	form label { flex: 1 0 100%; font-weight: 600; font-size: .92rem; }
 	form input { flex: 1 1 12rem; inline-size: auto; min-inline-size: 0; }
 	.wrong { flex: 1 0 100%; color: var(--_alarm); font-size: .9rem; overflow-wrap: anywhere; }
