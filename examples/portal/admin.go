@@ -14,7 +14,11 @@ func (p *pages) admin(w http.ResponseWriter, r *http.Request, me *person) {
 		p.failInternally(w, r, me, err)
 		return
 	}
-	p.render(w, r, http.StatusOK, "admin", page{Title: p.say(r, "administration"), Me: me, Body: configs})
+	body := struct {
+		Providers []webconferencing.ProviderConfig
+		Groups    []group
+	}{configs, p.people.groups}
+	p.render(w, r, http.StatusOK, "admin", page{Title: p.say(r, "administration"), Me: me, Body: body})
 }
 
 func (p *pages) switchProvider(w http.ResponseWriter, r *http.Request, me *person) {

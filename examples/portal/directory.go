@@ -31,6 +31,7 @@ type group struct {
 	Title   string
 	About   string
 	Members []string
+	Manager string // who decides for the group, "" for administrators only
 }
 
 // Path is where the group's page is.
@@ -43,9 +44,9 @@ func (g *group) Path() string {
 
 // directory is what the portal knows about people and groups. A real portal
 // asks its database; the demo has everything in memory. It implements
-// [webconferencing.Directory] and three optional interfaces: Searcher,
-// PresenceSource, and PresenceClaimer, which shows who is in a call. It may be
-// used concurrently.
+// [webconferencing.Directory] and four optional interfaces: Searcher,
+// GroupManager, PresenceSource, and PresenceClaimer, which shows who is in a
+// call. It may be used concurrently.
 type directory struct {
 	webconferencing.PresenceClaims
 	people []person // ordered by name
@@ -68,7 +69,7 @@ func newDirectory() *directory {
 		groups: []group{
 			{
 				Kind: webconferencing.OwnerSpace, ID: "product_team", Title: "Product Team",
-				About: "What we build next, and why.", Members: []string{"mary", "john", "james"},
+				About: "What we build next, and why.", Members: []string{"mary", "john", "james"}, Manager: "mary",
 			},
 			{
 				Kind: webconferencing.OwnerSpace, ID: "sales_team", Title: "Sales Team",
@@ -152,6 +153,16 @@ func (d *directory) User(_ context.Context, id webconferencing.UserID) (*webconf
 		AvatarLink:  avatarPath(p.ID),
 		ProfileLink: "/portal/people/" + p.ID,
 	}, nil
+}
+
+// IsManager implements [webconferencing.GroupManager]: managers moderate the
+// group's calls and choose its providers.
+func (d *directory) IsManager(_ context.Context, user webconferencing.UserID, ref webconferencing.Ref) (bool, error) {
+	g := d.group(ref.Type, ref.ID)
+	if g == nil {
+		return false, fmt.Errorf("%s %q: %w", ref.Type, ref.ID, webconferencing.ErrNotFound)
+	}
+	return g.Manager != "" && g.Manager == string(user), nil
 }
 
 // Group implements [webconferencing.Directory].

@@ -246,8 +246,9 @@ func (p *pages) group(w http.ResponseWriter, r *http.Request, me *person, kind w
 	}
 	body := struct {
 		*group
-		People []card
-	}{group: g}
+		People  []card
+		Manages bool
+	}{group: g, Manages: me.Admin || g.Manager == me.ID}
 	for _, id := range g.Members {
 		if who := p.people.person(id); who != nil {
 			body.People = append(body.People, p.card(r.Context(), who))

@@ -38,6 +38,8 @@ export class SpaceProviders extends BaseElement {
 	#dirty = false;
 	#asked = 0;
 	#bound = false;
+	/** @type {Promise<boolean> | null} null until it is asked, never for administrators */
+	#manages = null;
 
 	constructor() {
 		super(choiceStyles);
@@ -91,6 +93,7 @@ export class SpaceProviders extends BaseElement {
 		this.#form.hidden = true;
 		this.#dirty = false;
 		this.#choice = null;
+		this.#manages = null;
 	}
 
 	render() {
@@ -110,7 +113,7 @@ export class SpaceProviders extends BaseElement {
 		const asked = ++this.#asked;
 		const owner = this.#owner;
 		try {
-			const configs = await changeable(app.wc, owner);
+			const configs = await this.#changeable(app.wc, owner);
 			if (configs === null || asked !== this.#asked) return;
 			const choice = await app.wc.getProviderChoice(owner);
 			if (asked !== this.#asked) return;
@@ -122,6 +125,27 @@ export class SpaceProviders extends BaseElement {
 			this.#complain(`${this.text("admin.failed")} ${app.wc.errorText(error)}`);
 		}
 		this.#form.hidden = false;
+	}
+
+	/**
+	 * The providers to choose from; null for somebody who may not choose.
+	 * Administrators may ask for all.
+	 *
+	 * @param {WebConferencing} wc
+	 * @param {{id: string, type: OwnerType}} [owner]
+	 * @returns {Promise<ProviderConfig[] | null>}
+	 */
+	async #changeable(wc, owner) {
+		if (!this.#manages) {
+			try {
+				return await wc.getProvidersConfig();
+			} catch (error) {
+				if (toCallError(error).code !== "ACCESS_ERROR") throw error;
+			}
+			this.#manages ??= owner ? manages(wc, owner) : Promise.resolve(false);
+			this.#manages.catch(() => (this.#manages = null));
+		}
+		return (await this.#manages) ? (wc.getContext().providersConfig ?? []) : null;
 	}
 
 	/** @param {ProviderConfig[]} configs */
@@ -241,28 +265,20 @@ function radio(value) {
 }
 
 /**
- * The providers that somebody may choose from; null for those who may not
- * choose. Administrators may ask for all. Whether somebody manages a group only
- * the server knows: it looks at who asks before what is asked for, and a
- * provider without a name never exists, so that nothing can change.
+ * Whether somebody manages a group, which only the server knows: it looks at who
+ * asks before what is asked for, and no provider has this name, so that nothing
+ * can change.
  *
  * @param {WebConferencing} wc
- * @param {{id: string, type: OwnerType}} [owner]
- * @returns {Promise<ProviderConfig[] | null>}
+ * @param {{id: string, type: OwnerType}} owner
  */
-async function changeable(wc, owner) {
+async function manages(wc, owner) {
 	try {
-		return await wc.getProvidersConfig();
-	} catch (error) {
-		if (toCallError(error).code !== "ACCESS_ERROR") throw error;
-	}
-	if (!owner) return null;
-	try {
-		await wc.setProviderChoice([""], owner);
+		await wc.setProviderChoice(["?"], owner);
 	} catch (error) {
 		const { code, reason } = toCallError(error);
-		if (reason === "unknown_provider") return wc.getContext().providersConfig ?? [];
 		if (code === "SERVER_ERROR") throw error;
+		return reason === "unknown_provider";
 	}
-	return null;
+	return false;
 }
