@@ -53,3 +53,34 @@ test("whoever is signed out elsewhere is told so", async (t) => {
   await page.getByRole("button", { name: "Reload the page" }).click();
   await page.waitForURL("**/login");
 });
+
+test("the browser holds back the sound until a click", async (t) => {
+  const portal = await startPortal(t);
+  const browser = await startBrowser(t);
+  const [mary, john] = await Promise.all(["mary", "john"].map((user) => Device.signIn(t, browser, portal, user)));
+  // As a browser does that wants a click before it plays what can be heard.
+  await john.context.addInitScript(() => {
+    let held = true;
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () {
+      if (!held || this.muted) return play.call(this);
+      this.pause();
+      return Promise.reject(new DOMException("a click is needed", "NotAllowedError"));
+    };
+    addEventListener("click", (e) => (held &&= e.composedPath()[0].textContent !== "Play sound"), { capture: true });
+  });
+  const page = await john.openReady("/portal/");
+  await call(mary, "john", "John Smith");
+  await accept(page);
+  const notice = told(page, "The browser holds back the sound");
+  await notice.waitFor();
+  const paused = () => remoteVideos(page).first().evaluate((video) => video.paused);
+  assert.equal(await paused(), true);
+  await accessible(page, "sound held back");
+  await page.getByRole("button", { name: "Play sound" }).click();
+  await notice.waitFor({ state: "hidden" });
+  assert.equal(await paused(), false);
+  await moves(remoteVideos(page).first(), "mary");
+  await hangUp(page);
+  await withoutCall(mary.page);
+});
