@@ -144,3 +144,23 @@ test("the manager of a space chooses by keyboard, its other members see nothing"
   assert.equal(await choiceOf(other, "product_team").isVisible(), false);
   assert.equal((await john.rest("PUT", "/providers/for/space/product_team", { providers: null })).status, 403);
 });
+
+test("nothing can be saved before it is known what was chosen", async (t) => {
+  const [root] = await stage(t, ["root"]);
+  const path = "**/providers/for/space/product_team";
+  await root.page.route(path, (route) => route.fulfill({ status: 503, json: { code: "SERVER_ERROR", message: "not now" } }));
+  const page = await root.openReady("/portal/admin");
+  const form = page.locator("wc-space-providers[group=product_team]");
+  await form.getByRole("alert").filter({ hasText: "Could not" }).waitFor();
+  assert.equal(await form.getByRole("button").count(), 0);
+  assert.equal(await form.getByRole("radio").count(), 0);
+  // The others are not in need of it, and it recovers with the connection.
+  await choiceOf(page, "Sales Team").waitFor();
+  await accessible(page, "a choice that could not be loaded");
+  await page.unroute(path);
+  await root.context.setOffline(true);
+  await until("offline", () => page.evaluate(async () => (await (await import("/webconferencing/index.js")).started).wc.connection !== "connected"), { timeout: 30_000 });
+  await root.context.setOffline(false);
+  await choiceOf(page, "Product Team").waitFor({ timeout: 30_000 });
+  assert.equal(await form.getByRole("alert").count(), 0);
+});

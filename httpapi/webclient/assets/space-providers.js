@@ -23,6 +23,7 @@ export class SpaceProviders extends BaseElement {
 	static observedAttributes = ["group", "type", "label"];
 
 	#legend = element("legend");
+	#fields = element("fieldset", { hidden: true });
 	#inherit = radio("inherit");
 	#own = radio("own");
 	#list = element("div", { class: "list", role: "group" });
@@ -46,10 +47,11 @@ export class SpaceProviders extends BaseElement {
 		this.#own.words.id = `own-${++made}`;
 		this.#list.setAttribute("aria-labelledby", this.#own.words.id);
 		this.#form.append(
-			element("fieldset", {}, this.#legend, this.#inherit.box, this.#own.box, this.#list),
+			this.#fields,
 			this.#note,
 			element("div", { class: "actions" }, this.#save, this.#state, this.#fault),
 		);
+		this.#fields.append(this.#legend, this.#inherit.box, this.#own.box, this.#list);
 		this.root.append(this.#form);
 		this.#form.addEventListener("input", () => {
 			this.#dirty = true;
@@ -69,6 +71,9 @@ export class SpaceProviders extends BaseElement {
 	attached(app, signal) {
 		// Another form of the page may have changed what is inherited here.
 		app.wc.events.addEventListener("providers", () => void this.#load(), { signal });
+		app.wc.events.addEventListener("connection", () => {
+			if (app.wc.connection === "connected" && !this.#fault.hidden) void this.#load();
+		}, { signal });
 		this.#bound = true;
 		void this.#load();
 	}
@@ -94,6 +99,7 @@ export class SpaceProviders extends BaseElement {
 		this.#dirty = false;
 		this.#choice = null;
 		this.#manages = null;
+		this.#complain("");
 	}
 
 	render() {
@@ -123,6 +129,7 @@ export class SpaceProviders extends BaseElement {
 		} catch (error) {
 			if (asked !== this.#asked) return;
 			this.#complain(`${this.text("admin.failed")} ${app.wc.errorText(error)}`);
+			this.#show();
 		}
 		this.#form.hidden = false;
 	}
@@ -177,7 +184,9 @@ export class SpaceProviders extends BaseElement {
 		this.#save.setAttribute("aria-label", `${this.text("admin.save")}: ${this.#legend.textContent}`);
 		const own = this.#own.input.checked;
 		for (const row of this.#rows.values()) row.input.disabled = !own;
-		setText(this.#note, this.#explain(own));
+		// Nothing can be saved before it is known what there is.
+		this.#fields.hidden = this.#save.hidden = this.#choice === null;
+		setText(this.#note, this.#choice ? this.#explain(own) : "");
 		this.#note.hidden = this.#note.textContent === "";
 	}
 
@@ -205,7 +214,7 @@ export class SpaceProviders extends BaseElement {
 
 	async #submit() {
 		const { app } = this;
-		if (!app || this.#save.getAttribute("aria-disabled") === "true") return;
+		if (!app || !this.#choice || this.#save.getAttribute("aria-disabled") === "true") return;
 		this.#save.setAttribute("aria-disabled", "true");
 		setText(this.#state, "");
 		this.#complain("");
