@@ -17,7 +17,8 @@ const (
 // ParseProperties reads properties as Java does: "key=value", "key: value" or
 // "key value" in each line, comments after # and !, a backslash at the end
 // continues the line, and \t, \n, \r, \f and \u with four hexadecimal digits
-// stand for characters. Text is UTF-8. A key that is there twice has its last value. Faults name their line.
+// stand for characters. Text is UTF-8. A key that is there twice has its last
+// value. Faults name their line.
 func ParseProperties(r io.Reader) (map[string]string, error) {
 	props := make(map[string]string)
 	scanner := bufio.NewScanner(r)
