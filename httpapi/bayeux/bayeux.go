@@ -43,6 +43,7 @@ type Server struct {
 	socketsByAddr    tally
 	banishment       banishment
 	guards           hookGuards
+	authorizers      bool // a rule has one
 
 	browserMu sync.Mutex
 	browsers  map[string]int // held connects by browser cookie
@@ -87,10 +88,10 @@ func New(options *Options) (*Server, error) {
 	}
 	srv := &Server{
 		opts: o, upgrader: up, log: o.Logger, hub: newHub(), key: []byte(newToken()),
-		sessions: make(map[string]*Session),
-		users:    make(map[string]map[*Session]struct{}),
-		sockets:  make(map[*socket]struct{}),
-		sequence: newSequence(), browsers: make(map[string]int), guards: newHookGuards(),
+		sessions:    make(map[string]*Session),
+		users:       make(map[string]map[*Session]struct{}),
+		sockets:     make(map[*socket]struct{}),
+		authorizers: hasAuthorizer(o.Channels), sequence: newSequence(), browsers: make(map[string]int), guards: newHookGuards(),
 		handshakesByAddr: newLimiter(o.MaxHandshakesPerAddress, time.Second, 5*o.MaxHandshakesPerAddress),
 		handshakesByUser: newLimiter(o.MaxHandshakesPerUser, time.Second, 5*o.MaxHandshakesPerUser),
 		unknownByAddr:    newLimiter(o.MaxUnknownPerAddress, time.Minute, o.MaxUnknownPerAddress),

@@ -146,7 +146,8 @@ const (
 	ReasonSlow Reason = "slow"
 	// ReasonKicked: the application ended the session.
 	ReasonKicked Reason = "kicked"
-	// ReasonUnauthorized: Options.Reauthenticate no longer accepts the client.
+	// ReasonUnauthorized: Options.Reauthenticate no longer accepts the client,
+	// or Options.Authorize no longer allows the subscription.
 	ReasonUnauthorized Reason = "unauthorized"
 	// ReasonReplaced: the client made a new session on the same socket, or a
 	// newer session of the same user needed the place.

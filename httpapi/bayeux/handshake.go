@@ -253,6 +253,7 @@ func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Sessi
 		addr: srv.opts.ClientAddr(x.request), interval: srv.opts.Interval, subscriptions: make(map[string]bool),
 	}
 	s.seen.Store(s.created.UnixNano())
+	s.checked.Store(s.created.UnixNano())
 	s.queue.batch = 1
 	s.connectOnly = srv.opts.ConnectOnly
 	s.active = s.created

@@ -43,6 +43,9 @@ func (srv *Server) holding(s *Session, h *held, timeout time.Duration) {
 
 // released tells that a connect is no longer held. Only the first call counts.
 func (srv *Server) released(s *Session, h *held) {
+	if srv.rechecks() {
+		s.stopReview(h)
+	}
 	if srv.opts.OnHold == nil && srv.opts.OnRelease == nil {
 		return
 	}

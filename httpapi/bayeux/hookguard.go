@@ -232,16 +232,15 @@ func (srv *Server) reauthenticate(ctx context.Context, r *http.Request, s *Sessi
 	return nil
 }
 
-// recheck asks the application whether the request may use the session. A
-// panic counts as a no.
+// recheck asks the application whether the request may use the session, and
+// looks again at its subscriptions if that is due. A panic counts as a no.
 func (srv *Server) recheck(ctx context.Context, r *http.Request, s *Session) error {
-	hook := srv.opts.Reauthenticate
-	if hook == nil {
-		return nil
+	if hook := srv.opts.Reauthenticate; hook != nil {
+		err := srv.ask(ctx, srv.guards.reauthenticate, s, func(ctx context.Context) error { return hook(ctx, r, s) }, nil)
+		if err != nil {
+			return fmt.Errorf("reauthenticate: %w", err)
+		}
 	}
-	err := srv.ask(ctx, srv.guards.reauthenticate, s, func(ctx context.Context) error { return hook(ctx, r, s) }, nil)
-	if err != nil {
-		return fmt.Errorf("reauthenticate: %w", err)
-	}
+	s.reauthorize(ctx)
 	return nil
 }

@@ -74,7 +74,7 @@ type Options struct {
 
 	// Reauthenticate is asked on every HTTP request of a session, when a
 	// WebSocket first uses a session, and every ReauthenticateEvery on open
-	// WebSockets. It must compare the request's user with the session's. An
+	// WebSockets and held connects. It must compare the request's user with the session's. An
 	// error ends the session, except that a request of another user than the
 	// session's should return [ErrForeign], which refuses the request and
 	// leaves the session alone. What Authenticate says of requests holds here
@@ -82,7 +82,7 @@ type Options struct {
 	Reauthenticate func(ctx context.Context, r *http.Request, s *Session) error
 
 	// ReauthenticateEvery is the time between two checks of an open
-	// WebSocket. Defaults to 10 s.
+	// WebSocket or a held connect. Defaults to 10 s.
 	ReauthenticateEvery time.Duration
 
 	// Authorize decides about one operation on one channel; the message gives
@@ -91,9 +91,15 @@ type Options struct {
 	// not for each channel that it matches: whoever guards /private/** must
 	// refuse /** too, or set DenyWildcards. Meta channels never get here.
 	// Subscriptions to service channels have no effect and are not asked
-	// about. Defaults to allowing
-	// everything.
+	// about. Rules for some channels only are those of Channels, which also know
+	// what a pattern would bring. Defaults to allowing everything.
 	Authorize func(ctx context.Context, s *Session, op Operation, channel string, m *Message) error
+
+	// RecheckSubscriptions asks Authorize and the rules again about what a
+	// session is subscribed to, whenever Reauthenticate is asked but at most once
+	// in ReauthenticateEvery, and ends what is refused; see
+	// [Session.Reauthorize]. Defaults to asking when a client subscribes only.
+	RecheckSubscriptions bool
 
 	// DenyWildcards refuses subscriptions that end in /* or /**. Defaults to
 	// allowing them.
@@ -160,7 +166,7 @@ type Options struct {
 	// getting its own message. Defaults to sending it, as CometD does.
 	HideOwnMessages bool
 
-	// Channels are rules for some channels: lazy delivery, filters. All rules
+	// Channels are rules for some channels: rights, lazy delivery, filters. All rules
 	// whose pattern matches apply, in this order. Defaults to none.
 	Channels []ChannelRule
 

@@ -34,6 +34,7 @@ func (srv *Server) park(x *exchange, w http.ResponseWriter, control *http.Respon
 	hold = min(hold, cmp.Or(s.ownTimeout, hold))
 	h.until = h.since.Add(hold)
 	h.timer = time.AfterFunc(hold, h.signal)
+	srv.reviewLocked(x, h, hold)
 	polls := &srv.polls
 	if s.lively {
 		polls = &srv.livelyPolls

@@ -24,10 +24,27 @@ type ChannelRule struct {
 	// Defaults to Options.HideOwnMessages.
 	HideOwnMessages bool
 
+	// Authorize has a say, together with Options.Authorize and with the other
+	// rules, about what clients do on these channels; see [Authorizer].
+	// Defaults to having none.
+	Authorize Authorizer
+
 	// Filters change or refuse the data of clients' messages, in order.
 	// Defaults to none.
 	Filters []DataFilter
 }
+
+// Authorizer decides about one operation on a channel of its rule: true grants
+// it, false leaves it to others, and an error denies it, see [Refusal] for the
+// words.
+//
+// Options.Authorize is asked first, and its no is final. Without an Authorizer
+// for the channel its yes is enough. Otherwise all are asked: one denial denies,
+// and with neither a denial nor a grant the answer is
+// "denied_by_not_granting". A subscription to a pattern such as /** needs the
+// grant of each rule with an Authorizer for channels that it matches, since it
+// would bring their messages too. Service channels have no rules.
+type Authorizer func(ctx context.Context, s *Session, op Operation, channel string, m *Message) (granted bool, err error)
 
 // DataFilter changes the data of a message that a client publishes. It returns
 // the data to pass on, valid JSON. An error, or nil data, drops the message:

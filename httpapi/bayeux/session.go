@@ -25,6 +25,7 @@ type Session struct {
 	created  time.Time
 	attrs    sync.Map
 	seen     atomic.Int64
+	checked  atomic.Int64 // when its subscriptions were asked about again
 	calls    callQueue
 	local    *LocalSession // nil for a client outside
 	stuck    atomic.Int32  // hooks that were called for it and given up
@@ -73,7 +74,8 @@ type held struct {
 	overtaken bool
 	taken     atomic.Pointer[takenPoll] // long-polling: what waits in place of the request
 	hooks     holdHooks
-	positions []byte // for the replay extension; nil without
+	review    *heldReview // long-polling: nil if nobody is asked
+	positions []byte      // for the replay extension; nil without
 }
 
 func (h *held) signal() {

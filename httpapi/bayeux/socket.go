@@ -85,7 +85,7 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if closing {
 		k.leave(closeGoingAway, "Server shutdown")
 	}
-	if srv.opts.Reauthenticate != nil {
+	if srv.rechecks() {
 		k.mu.Lock()
 		k.reviewer = time.AfterFunc(srv.opts.ReauthenticateEvery, k.review)
 		k.mu.Unlock()

@@ -87,7 +87,7 @@ func (x *exchange) enlistWithReplay(ctx context.Context, s *Session, m *Message,
 // authorizeChannel asks the application about one channel. It returns the
 // error text of a refusal.
 func (x *exchange) authorizeChannel(s *Session, m *Message, op Operation, name string) string {
-	if x.srv.opts.Authorize == nil {
+	if !x.srv.asksRights() {
 		return ""
 	}
 	create, denied := "create_denied", "subscribe_denied"
@@ -97,12 +97,12 @@ func (x *exchange) authorizeChannel(s *Session, m *Message, op Operation, name s
 	text := denied
 	call := func(ctx context.Context) error {
 		if !isService(name) && !x.srv.hub.exists(name) {
-			if err := x.srv.opts.Authorize(ctx, s, OpCreate, name, m); err != nil {
+			if err := x.srv.mayDo(ctx, s, OpCreate, name, m); err != nil {
 				text = create
 				return err
 			}
 		}
-		return x.srv.opts.Authorize(ctx, s, op, name, m)
+		return x.srv.mayDo(ctx, s, op, name, m)
 	}
 	var err error
 	if op == OpPublish {
@@ -198,7 +198,9 @@ func (x *exchange) unsubscribe(s *Session, m *Message) {
 
 // Unsubscribe ends the session's subscription to a channel or pattern, without
 // telling the client. It reports whether there was one.
-func (s *Session) Unsubscribe(channel string) bool {
+func (s *Session) Unsubscribe(channel string) bool { return s.unsubscribe(channel, ReasonUnsubscribed) }
+
+func (s *Session) unsubscribe(channel string, reason Reason) bool {
 	s.mu.Lock()
 	_, had := s.subscriptions[channel]
 	confirmed := s.subscriptions[channel]
@@ -209,7 +211,7 @@ func (s *Session) Unsubscribe(channel string) bool {
 	}
 	s.srv.hub.remove(s, channel)
 	if confirmed {
-		s.srv.unsubscribed(s, channel, ReasonUnsubscribed)
+		s.srv.unsubscribed(s, channel, reason)
 	}
 	return true
 }

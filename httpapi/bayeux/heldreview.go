@@ -1,0 +1,89 @@
+package bayeux
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// rechecks reports whether what a client may do is looked at again while it is
+// connected.
+func (srv *Server) rechecks() bool {
+	return srv.opts.Reauthenticate != nil || srv.opts.RecheckSubscriptions && srv.asksRights()
+}
+
+// heldReview asks from time to time whether a connect of long-polling may go on
+// being held, as is done for a WebSocket: a user who has logged out must not get
+// another message by it.
+type heldReview struct {
+	srv     *Server
+	s       *Session
+	h       *held
+	request *http.Request
+	timer   *time.Timer
+}
+
+// reviewLocked begins to ask about a connect that is held for so long. The
+// session's lock is held.
+func (srv *Server) reviewLocked(x *exchange, h *held, hold time.Duration) {
+	if hold <= srv.opts.ReauthenticateEvery || !srv.rechecks() {
+		return
+	}
+	// Its own context ends with the handler, which may return before the hold.
+	v := &heldReview{srv: srv, s: x.session, h: h, request: x.request.WithContext(context.WithoutCancel(x.ctx))}
+	h.review = v
+	v.timer = time.AfterFunc(srv.opts.ReauthenticateEvery, v.look)
+}
+
+// stopReview ends the asking about a connect that is not held any more.
+func (s *Session) stopReview(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h.review != nil {
+		h.review.timer.Stop()
+		h.review = nil
+	}
+}
+
+func (v *heldReview) look() {
+	v.srv.tasks.begin()
+	defer v.srv.tasks.end()
+	if !v.current() {
+		return
+	}
+	err := v.srv.recheck(v.request.Context(), v.request, v.s)
+	var fault *hookFault
+	switch {
+	case err == nil:
+	case errors.As(err, &fault) && !errors.Is(fault, errHookPanic):
+		// It could not be checked: the client has to ask again, and is checked
+		// then.
+		v.s.turnAway(v.h)
+	default:
+		v.s.endNow(ReasonUnauthorized)
+	}
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	if v.h.review == v {
+		v.timer.Reset(v.srv.opts.ReauthenticateEvery)
+	}
+}
+
+func (v *heldReview) current() bool {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	return v.h.review == v && v.s.held == v.h
+}
+
+// turnAway answers a held connect as if a newer one had come, so that no
+// message goes out with it.
+func (s *Session) turnAway(h *held) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == h {
+		s.held, h.overtaken = nil, true
+		s.armLocked()
+		h.signal()
+	}
+}
