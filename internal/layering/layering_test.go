@@ -106,6 +106,11 @@ var layers = []layer{
 		never:    []string{"database/sql", "testing/..."},
 	},
 	{
+		packages: []string{"httpapi/bayeux/interop/..."},
+		own:      []string{"httpapi/bayeux/..."},
+		never:    []string{"database/sql", "testing/..."},
+	},
+	{
 		packages: []string{"httpapi/bayeux/..."},
 		own:      []string{"httpapi/bayeux/internal/..."},
 		never:    []string{"database/sql", "testing/..."},

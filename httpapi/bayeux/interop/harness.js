@@ -6,19 +6,26 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-const binary = process.env.BAYEUX_SERVER;
-if (!binary) throw new Error('BAYEUX_SERVER must name the server program; see run.sh');
+const programs = { open: process.env.BAYEUX_SERVER, strict: process.env.BAYEUX_STRICT_SERVER };
+if (!programs.open || !programs.strict) throw new Error('BAYEUX_SERVER and BAYEUX_STRICT_SERVER must name the server programs; see run.sh');
 
 export class Server {
+  #program;
+  #args;
   #process;
   #port = 0;
   #proxy;
   #pairs = new Set();
   #open = true;
-  requests = 0;
 
-  static async start() {
-    const server = new Server();
+  constructor(program, args) {
+    this.#program = programs[program];
+    this.#args = args;
+  }
+
+  // start runs examples/bayeux, or the strict server, with further flags.
+  static async start({ program = 'open', args = [] } = {}) {
+    const server = new Server(program, args);
     await server.#spawn();
     server.#proxy = net.createServer(client => server.#join(client));
     server.#proxy.listen(0, '127.0.0.1');
@@ -26,10 +33,16 @@ export class Server {
     return server;
   }
 
-  get url() { return `http://127.0.0.1:${this.#proxy.address().port}/cometd`; }
+  get origin() { return `http://127.0.0.1:${this.#proxy.address().port}`; }
+
+  get url() { return `${this.origin}/cometd`; }
+
+  // direct goes around the proxy, so that it works while that is cut.
+  get direct() { return `http://127.0.0.1:${this.#port}/cometd`; }
 
   async #spawn() {
-    this.#process = spawn(binary, ['-addr', `127.0.0.1:${this.#port}`, '-timeout', '5s', '-max-interval', '5s'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = ['-addr', `127.0.0.1:${this.#port}`, '-timeout', '5s', '-max-interval', '5s', ...this.#args];
+    this.#process = spawn(this.#program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     for await (const line of createInterface(this.#process.stderr)) {
       const found = line.match(/url=http:\/\/127\.0\.0\.1:(\d+)\//);
       if (found) {

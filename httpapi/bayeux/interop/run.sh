@@ -1,10 +1,12 @@
 #!/bin/sh
-# Drives the Bayeux server with CometD's and Faye's clients. Needs Go and
-# Node 20 or later; ends with a status other than 0 if anything fails.
+# Drives the Bayeux server with CometD's and Faye's clients, in Node and in
+# Chromium (/usr/bin/chromium, or what CHROMIUM names). Needs Go and Node 20 or
+# later; ends with a status other than 0 if anything fails or is missing.
 set -eu
 cd "$(dirname "$0")"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 (cd ../../.. && go build -o "$folder/server" ./examples/bayeux)
-[ -d node_modules ] || npm ci --ignore-scripts
-BAYEUX_SERVER="$folder/server" npm test --silent
+go build -o "$folder/strictserver" ./strictserver
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+BAYEUX_SERVER="$folder/server" BAYEUX_STRICT_SERVER="$folder/strictserver" npm test --silent

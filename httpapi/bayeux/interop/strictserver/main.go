@@ -1,0 +1,72 @@
+// Command strictserver is the other end for what tests can't see at
+// examples/bayeux, which is open to everybody: pages of other origins that may
+// use the server, and the limit of held connects of one browser.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	addr, options, err := parse(args)
+	if err != nil {
+		return err
+	}
+	server, err := bayeux.New(options)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	options.Logger.Info("listening", "url", "http://"+listener.Addr().String()+"/")
+	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	const grace = 10 * time.Second
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	return errors.Join(server.Shutdown(end), web.Shutdown(end))
+}
+
+func parse(args []string) (addr string, options *bayeux.Options, err error) {
+	options = &bayeux.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	flags := flag.NewFlagSet("strictserver", flag.ContinueOnError)
+	flags.StringVar(&addr, "addr", "127.0.0.1:0", "address to listen on")
+	flags.DurationVar(&options.Timeout, "timeout", 30*time.Second, "how long a connect is held")
+	flags.DurationVar(&options.MaxInterval, "max-interval", 10*time.Second, "how long a session lives without a connect")
+	flags.IntVar(&options.MaxConnectsPerBrowser, "connects", 0, "connects of one browser that are held at once; 0 is the library's default")
+	flags.BoolVar(&options.Cookie.Partitioned, "partitioned", false, "send a cookie that pages of other sites get too")
+	flags.Func("origins", "origins whose pages may connect, with commas between them", func(text string) error {
+		options.AllowedOrigins = strings.Split(text, ",")
+		return nil
+	})
+	return addr, options, flags.Parse(args)
+}
