@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -44,6 +45,8 @@ type Server struct {
 	banishment       banishment
 	guards           hookGuards
 	authorizers      bool // a rule has one
+	faults           faultLog
+	refusals         faultLog
 
 	browserMu sync.Mutex
 	browsers  map[string]int // held connects by browser cookie
@@ -174,14 +177,14 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	values := [...]string{"no-store", "nosniff"}
 	h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
-	if closing {
-		h.Set("Retry-After", "1")
-		writeFault(w, http.StatusServiceUnavailable, "shutdown")
-		return
-	}
 	upgrade := isUpgrade(r)
 	if !srv.allowOrigin(w, r, upgrade) {
 		writeFault(w, http.StatusForbidden, "cross_site")
+		return
+	}
+	if closing {
+		h.Set("Retry-After", "1")
+		writeFault(w, http.StatusServiceUnavailable, "shutdown")
 		return
 	}
 	switch {
@@ -198,16 +201,15 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // writeFault answers a request that never became Bayeux messages.
-func writeFault(w http.ResponseWriter, status int, code string) {
+func writeFault(w http.ResponseWriter, status int, code string) { writeFaultRef(w, status, code, "") }
+
+// writeFaultRef is writeFault with the reference of a log line. Without one the
+// answer still has a name, by which it can be told from others.
+func writeFaultRef(w http.ResponseWriter, status int, code, ref string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	// A client that is gone does not need to know.
-	_, _ = fmt.Fprintf(w, `{"error":%q,"requestId":%q}`, code, newToken()[:16])
-}
-
-func (srv *Server) panicked(where string, fault any, stack []byte) {
-	srv.stats.panics.Add(1)
-	srv.log.Error("bayeux: panic in application code", "where", where, "fault", fault, "stack", string(stack))
+	_, _ = fmt.Fprintf(w, `{"error":%q,"requestId":%q}`, code, cmp.Or(ref, newRef()))
 }
 
 // crowding logs that a limit of the server was reached, once a minute at most,
@@ -224,7 +226,7 @@ func (srv *Server) crowding(what string) {
 func (srv *Server) safely(where string, f func()) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			srv.panicked(where, fault, debug.Stack())
+			srv.notePanic(where, fault, debug.Stack())
 		}
 	}()
 	f()

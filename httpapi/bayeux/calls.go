@@ -2,6 +2,8 @@ package bayeux
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -196,9 +198,9 @@ func (c *call) run() (inTime bool) {
 	if c.done != nil {
 		defer close(c.done)
 	}
-	// Refused if the handler has answered by then.
-	defer c.fail()
+	defer c.conclude()
 	if c.v.busy(c.s) {
+		c.fail("")
 		return true
 	}
 	c.ctx.parent, c.ctx.deadline = c.s.calls.life, time.Now().Add(c.srv.opts.CallTimeout)
@@ -209,13 +211,31 @@ func (c *call) run() (inTime bool) {
 	return true
 }
 
-func (c *call) fail() { _ = c.r.Fail(c.srv.opts.PanicData) }
+// fail answers for the handler, which is refused if that has answered by then.
+func (c *call) fail(ref string) { _ = c.r.Fail(withRef(c.srv.opts.PanicData, ref)) }
+
+// conclude answers for a handler that has come back without an answer.
+func (c *call) conclude() {
+	if c.r.hasAnswer() {
+		return
+	}
+	ref := ""
+	if c.r.Message.ID != "" && c.s.Alive() {
+		ref = c.note(slog.LevelWarn, "service handler gave no answer")
+	}
+	c.fail(ref)
+}
+
+// note logs a fault of the handler.
+func (c *call) note(level slog.Level, text string) (ref string) {
+	return c.srv.note(level, text, slog.String("channel", c.r.Message.Channel), slog.String("user", c.s.identity.User))
+}
 
 // returned ends a call whose handler has come back. It reports whether that was
 // in time.
 func (c *call) returned(fault any) bool {
 	if fault != nil {
-		c.srv.panicked("service handler", fault, debug.Stack())
+		c.fail(c.srv.notePanic("service handler "+c.r.Message.Channel, fault, debug.Stack()))
 	}
 	slow := c.srv.calls.leave(&c.watched)
 	inTime := c.state.CompareAndSwap(callRunning, callReturned)
@@ -245,7 +265,11 @@ func (c *call) takesLong() {
 
 // abandon answers for a call whose time is over.
 func (c *call) abandon() {
-	c.fail()
+	ref := ""
+	if errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
+		ref = c.note(slog.LevelError, "service handler did not return in time")
+	}
+	c.fail(ref)
 	c.s.stuck.Add(1)
 	c.v.stuck.Add(1)
 	if c.state.CompareAndSwap(callRunning, callAbandoned) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -366,6 +367,14 @@ var _ fmt.Stringer = (*message)(nil)
 // if there was none.
 func (c *socketClient) closeCode(t testing.TB) int {
 	t.Helper()
+	code, _ := c.closing(t)
+	return code
+}
+
+// closing reads until the connection ends, and returns the code and the reason
+// that were given.
+func (c *socketClient) closing(t testing.TB) (code int, reason string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
@@ -373,7 +382,11 @@ func (c *socketClient) closeCode(t testing.TB) int {
 			if ctx.Err() != nil {
 				t.Fatal("the connection stays open")
 			}
-			return int(websocket.CloseStatus(err))
+			var end websocket.CloseError
+			if errors.As(err, &end) {
+				reason = end.Reason
+			}
+			return int(websocket.CloseStatus(err)), reason
 		}
 	}
 }

@@ -110,6 +110,15 @@
 // given up, so that they harm neither the other requests of a session nor other
 // sessions; [Options] tells what that means for each.
 //
+// # When something goes wrong
+//
+// A client is told what it did wrong, and nothing of what went wrong inside: a
+// panic or an error of a hook, a handler or a history is answered in general
+// words. The line of Options.Logger that tells the cause has a reference of
+// twelve letters and digits, which the client is told too, as ext.ref of the
+// reply or data.ref of a failed remote call, so that what a user reports can be
+// found.
+//
 // # Differences from CometD
 //
 // Data passes through as it was sent, digit for digit. A message that is wrong

@@ -88,6 +88,11 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("refused: %d:%s", r.code(), r.Reason)
 }
 
+func isRefusal(err error) bool {
+	var refusal *Refusal
+	return errors.As(err, &refusal)
+}
+
 func (r *Refusal) code() int {
 	if r.Code < 100 || r.Code > 999 {
 		return 403

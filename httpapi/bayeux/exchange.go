@@ -35,10 +35,11 @@ type exchange struct {
 	status    int    // HTTP status instead of replies, if not 0
 	code      string // and its error code
 	calls     []chan struct{}
-	runsCalls bool // the session's calls wait for this exchange to run them
-	stranger  bool // the first message had no session that it may use
-	final     bool // the client was told that there is no way back
-	hookLate  bool // a hook was given up
+	runsCalls bool   // the session's calls wait for this exchange to run them
+	stranger  bool   // the first message had no session that it may use
+	final     bool   // the client was told that there is no way back
+	hookLate  bool   // a hook was given up
+	ref       string // of the log line about the present message; empty if there is none
 }
 
 func (x *exchange) transport() string {
@@ -79,9 +80,12 @@ func (x *exchange) run(list []*Message) {
 
 // guard turns a panic of a hook into a refusal of the message.
 func (x *exchange) guard(m *Message, f func()) {
+	if x.status == 0 {
+		x.ref = ""
+	}
 	defer func() {
 		if fault := recover(); fault != nil {
-			x.srv.panicked("message", fault, debug.Stack())
+			x.ref = x.srv.notePanic("message", fault, debug.Stack())
 			x.fail(m, errInternal)
 		}
 	}()
@@ -99,7 +103,7 @@ func (x *exchange) add(r *reply) {
 }
 
 func (x *exchange) fail(m *Message, text string) {
-	r := &reply{to: m, err: text, bare: text == errTimeout}
+	r := &reply{to: m, err: text, ref: x.ref, bare: text == errTimeout}
 	if text == errSessionUnknown && m.Channel == metaConnect {
 		if x.final {
 			r.advice = adviceNone
@@ -325,7 +329,7 @@ func (x *exchange) mayUse(s *Session) bool {
 	case !x.srv.opts.TrustClientSession:
 		return false
 	}
-	err := x.srv.recheck(x.ctx, x.request, s)
+	err := x.noted(x.srv.recheck(x.ctx, x.request, s))
 	if err == nil {
 		return true
 	}

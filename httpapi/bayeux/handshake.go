@@ -3,6 +3,7 @@ package bayeux
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -40,7 +41,7 @@ func (x *exchange) shake(m *Message) {
 	}
 	identity, err := x.authenticate(m)
 	switch {
-	case err == errHookPanic:
+	case errors.Is(err, errHookPanic):
 		x.fail(m, errInternal)
 		return
 	case x.unavailable(err):
@@ -178,7 +179,7 @@ func (x *exchange) refuse(m *Message, text string, cause error) {
 			r.ext = refusal.Ext
 		}
 	} else if cause != nil {
-		x.srv.log.Info("bayeux: handshake refused", "error", cause)
+		r.ref = x.srv.noteRefusal("handshake refused", slog.Any("error", cause))
 	}
 	x.srv.stats.refused.Add(1)
 	x.handshake = r.encode()

@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,14 +24,28 @@ type hookFault struct {
 	status int    // for what cannot be answered by a Bayeux message
 	code   string // the same
 	text   string // the Bayeux error
+	ref    string // of the log line about it; empty if there is none
 }
 
 func (f *hookFault) Error() string { return "bayeux: hook failed: " + f.text }
 
+// Is implements what errors.Is asks for: the reference makes no difference.
+func (f *hookFault) Is(target error) bool {
+	other, ok := target.(*hookFault)
+	return ok && other.text == f.text
+}
+
+// named returns the fault with the reference of its log line.
+func (f *hookFault) named(ref string) *hookFault {
+	c := *f
+	c.ref = ref
+	return &c
+}
+
 var (
-	errHookLate  = &hookFault{http.StatusGatewayTimeout, "hook_timeout", errTimeout}
-	errHookBusy  = &hookFault{http.StatusServiceUnavailable, "hook_busy", errBusy}
-	errHookPanic = &hookFault{http.StatusInternalServerError, "internal", errInternal}
+	errHookLate  = &hookFault{status: http.StatusGatewayTimeout, code: "hook_timeout", text: errTimeout}
+	errHookBusy  = &hookFault{status: http.StatusServiceUnavailable, code: "hook_busy", text: errBusy}
+	errHookPanic = &hookFault{status: http.StatusInternalServerError, code: "internal", text: errInternal}
 )
 
 // hookGuard bounds the calls of one hook.
@@ -92,11 +107,10 @@ func (srv *Server) ask(ctx context.Context, g *hookGuard, s *Session, hook func(
 	srv.tasks.spawn(func() { c.run(own, hook) })
 	err, returned := c.wait(own, until)
 	if !returned {
-		srv.log.Error("bayeux: hook did not return in time", "hook", g.name, "stuck", g.stuck.Load())
-		return errHookLate
+		return srv.noteLate(g)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(own.Err(), context.DeadlineExceeded) {
-		return errHookLate
+		return srv.noteLate(g)
 	}
 	return err
 }
@@ -122,7 +136,7 @@ func (c *hookCall) run(ctx context.Context, hook func(context.Context) error) {
 		// Nothing to recover from but no result either: the hook has ended
 		// its goroutine, as a failing test does.
 		if fault := recover(); fault != nil || err == errHookPanic {
-			c.srv.panicked(c.guard.name, fault, debug.Stack())
+			err = errHookPanic.named(c.srv.notePanic(c.guard.name, fault, debug.Stack()))
 		}
 		<-c.guard.slots
 		if c.state.CompareAndSwap(callRunning, callReturned) {
@@ -174,8 +188,8 @@ func (x *exchange) ask(g *hookGuard, s *Session, hook func(context.Context) erro
 		return errHookBusy
 	}
 	err := x.srv.ask(x.ctx, g, s, hook, late)
-	x.hookLate = err == errHookLate
-	return err
+	x.hookLate = errors.Is(err, errHookLate)
+	return x.noted(err)
 }
 
 // askForPublish is ask for the hooks of a publish, which is what a server does
@@ -189,7 +203,16 @@ func (x *exchange) askForPublish(g *hookGuard, s *Session, hook func(context.Con
 	defer ctx.end()
 	err := hook(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return errHookLate
+		return x.noted(x.srv.noteLate(g))
+	}
+	return err
+}
+
+// noted keeps the reference of a hook's fault for the reply to the message.
+func (x *exchange) noted(err error) error {
+	var fault *hookFault
+	if errors.As(err, &fault) {
+		x.ref = fault.ref
 	}
 	return err
 }
@@ -198,10 +221,11 @@ func (x *exchange) askForPublish(g *hookGuard, s *Session, hook func(context.Con
 // reports false if the error is another.
 func (x *exchange) unavailable(err error) bool {
 	var fault *hookFault
-	if !errors.As(err, &fault) || fault == errHookPanic {
+	if !errors.As(err, &fault) || errors.Is(fault, errHookPanic) {
 		return false
 	}
 	x.status, x.code = fault.status, fault.code
+	x.ref = cmp.Or(fault.ref, x.ref)
 	return true
 }
 
@@ -220,14 +244,14 @@ func hookText(err error) (string, bool) {
 func (srv *Server) reauthenticate(ctx context.Context, r *http.Request, s *Session) error {
 	err := srv.recheck(ctx, r, s)
 	var fault *hookFault
-	if !errors.As(err, &fault) || fault == errHookPanic {
+	if !errors.As(err, &fault) || errors.Is(fault, errHookPanic) {
 		return err
 	}
 	s.mu.Lock()
 	k := s.socket
 	s.mu.Unlock()
 	if k != nil {
-		k.leave(closeTryAgain, fault.code)
+		k.leave(closeTryAgain, closeReason(fault.code, fault.ref))
 	}
 	return nil
 }

@@ -347,7 +347,7 @@ func (l *LocalSession) next() []*Prepared {
 func (l *LocalSession) hand(p *Prepared) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			l.srv.panicked("deliver function", fault, debug.Stack())
+			l.srv.notePanic("deliver function", fault, debug.Stack())
 		}
 	}()
 	fields := members(p.JSON())

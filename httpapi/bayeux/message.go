@@ -355,6 +355,7 @@ type reply struct {
 	ext     []byte
 	members []byte // further members, each with a leading comma
 	bare    bool   // a hook may still be writing to the message's reply ext
+	ref     string // of a log line, for the ext
 }
 
 // encode forms the reply's JSON.
@@ -362,8 +363,13 @@ func (r *reply) encode() []byte {
 	m := r.to
 	if !r.bare {
 		for _, f := range m.replyExt {
-			r.ext = appendMember(r.ext, f.name, f.value)
+			if r.ref == "" || f.name != "ref" {
+				r.ext = appendMember(r.ext, f.name, f.value)
+			}
 		}
+	}
+	if r.ref != "" {
+		r.ext = appendMember(r.ext, "ref", refJSON(r.ref))
 	}
 	b := make([]byte, 0, 128+len(r.members)+len(r.ext)+len(m.subscription))
 	b = append(b, '{')

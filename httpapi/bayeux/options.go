@@ -149,7 +149,8 @@ type Options struct {
 	OnRelease func(s *Session, timedOut bool)
 
 	// PanicData is the data of a failed remote call whose handler panicked,
-	// gave no answer or could not be reached in time. Defaults to
+	// gave no answer or could not be reached in time. If it is an object it gets
+	// the member "ref" when there is a line in the log; see Logger. Defaults to
 	// {"code":"SERVER_ERROR","message":"The request failed.","error":true}.
 	PanicData json.RawMessage
 
@@ -414,8 +415,11 @@ type Options struct {
 	DisableWebSocket   bool
 	DisableLongPolling bool
 
-	// Logger gets what an operator should know. Session ids never appear.
-	// Defaults to discarding.
+	// Logger gets what an operator should know. Session ids never appear. Lines
+	// about faults have a reference, "ref", which the client is told too: in the
+	// ext of the reply, in the data of a failed remote call, as the requestId of
+	// an HTTP error or in the reason of a WebSocket's end. Ten such lines a
+	// second are written in the long run. Defaults to discarding.
 	Logger *slog.Logger
 }
 

@@ -119,7 +119,7 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
 	written := false
 	if x.status != 0 {
 		w.Header().Set("Retry-After", "5")
-		writeFault(w, x.status, x.code)
+		writeFaultRef(w, x.status, x.code, x.ref)
 	} else {
 		values := [...]string{"application/json;charset=UTF-8", strconv.Itoa(len(body))}
 		h := w.Header()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 )
 
@@ -63,6 +64,9 @@ func (x *exchange) publish(s *Session, m *Message) {
 func (x *exchange) broadcast(s *Session, m *Message) string {
 	data, err := x.filter(s, m)
 	if err != nil || data == nil {
+		if errors.Is(err, errFilterData) {
+			x.ref = x.srv.note(slog.LevelWarn, "filter made a message invalid", slog.String("channel", m.Channel), slog.Any("error", err))
+		}
 		return deletedText(err)
 	}
 	ctx := x.srv.callContext(x.ctx)
@@ -72,7 +76,7 @@ func (x *exchange) broadcast(s *Session, m *Message) string {
 		except = s
 	}
 	if _, err = x.srv.record(ctx, m.Channel, data, x.srv.relayed(m), except); err != nil {
-		x.srv.log.Warn("bayeux: message not recorded", "error", err)
+		x.ref = x.srv.note(slog.LevelWarn, "message not recorded", slog.String("channel", m.Channel), slog.Any("error", err))
 		return errMessageDeleted
 	}
 	return ""

@@ -51,6 +51,9 @@ type Authorizer func(ctx context.Context, s *Session, op Operation, channel stri
 // the publisher is answered "404::message_deleted" or a [Refusal]'s words.
 type DataFilter func(ctx context.Context, s *Session, channel string, data json.RawMessage) (json.RawMessage, error)
 
+// errFilterData says that a filter returned something else than valid JSON.
+var errFilterData = fmt.Errorf("data filter: %w", ErrData)
+
 func (c *ChannelRule) validate(o *Options) error {
 	name, ok := canonicalChannel(c.Pattern, o.MaxChannelBytes, o.MaxChannelSegments)
 	if !ok || isMeta(name) || isService(name) {
@@ -125,7 +128,7 @@ func (srv *Server) filter(ctx context.Context, s *Session, m *Message) (data jso
 		}
 	})
 	if err == nil && data != nil && checkJSON(data, srv.opts.MaxDepth, srv.opts.MaxTokens) != nil {
-		err = fmt.Errorf("data filter on %s: %w", m.Channel, ErrData)
+		err = errFilterData
 	}
 	return data, err
 }

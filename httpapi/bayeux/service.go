@@ -41,11 +41,14 @@ func (r *Request) Reply(result json.RawMessage) error { return r.answer(result, 
 // Fail answers with a failure value, otherwise like Reply.
 func (r *Request) Fail(data json.RawMessage) error { return r.answer(data, false) }
 
-func (r *Request) answer(data json.RawMessage, ok bool) error {
+func (r *Request) hasAnswer() bool {
 	r.mu.Lock()
-	answered := r.answered
-	r.mu.Unlock()
-	if answered {
+	defer r.mu.Unlock()
+	return r.answered
+}
+
+func (r *Request) answer(data json.RawMessage, ok bool) error {
+	if r.hasAnswer() {
 		return ErrAnswered
 	}
 	p, err := r.encode(data, ok)

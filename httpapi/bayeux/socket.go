@@ -220,7 +220,7 @@ func (k *socket) answer(x *exchange) {
 		replies = append([][]byte{x.handshake}, replies...)
 	}
 	if x.status != 0 {
-		k.leave(closeTryAgain, x.code)
+		k.leave(closeTryAgain, closeReason(x.code, x.ref))
 		return
 	}
 	if len(replies) > 0 {

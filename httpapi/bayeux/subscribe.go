@@ -3,6 +3,7 @@ package bayeux
 import (
 	"context"
 	"errors"
+	"log/slog"
 )
 
 // subscribe processes a subscribe message: all its channels or none.
@@ -38,8 +39,12 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 	case errors.Is(err, ErrReplayID):
 		x.fail(m, errReplayInvalid)
 		return
-	case err != nil:
+	case isRefusal(err):
 		x.fail(m, refusalText(err, reasonPolicy, "subscribe_denied"))
+		return
+	case err != nil:
+		x.ref = x.srv.note(slog.LevelError, "history cannot be read", slog.Any("channels", wanted), slog.Any("error", err))
+		x.fail(m, errInternal)
 		return
 	}
 	if text := x.confirm(s, m, added); text != "" {
