@@ -44,7 +44,11 @@ class CometDPage {
   handshake() { return reply(done => this.#client.handshake(done)); }
 
   subscribe(channel) {
-    const take = ({ channel, data }) => window.record('message', { channel, data: data?.data instanceof Object ? binary(data) : data });
+    const take = ({ channel, data }) => {
+      // A page that is being left may not get through to the test any more.
+      sessionStorage.taken = `${sessionStorage.taken ?? ''}${JSON.stringify(data)},`;
+      window.record('message', { channel, data: data?.data instanceof Object ? binary(data) : data });
+    };
     return reply(done => this.#client.subscribe(channel, take, message => {
       window.record('subscribed', plain(message));
       done(message);
@@ -60,6 +64,9 @@ class CometDPage {
   }
 
   call(target, data) { return reply(done => this.#client.remoteCall(target, data, 5000, done)); }
+
+  // taken is the data of all messages, also of those before a reload.
+  taken() { return JSON.parse(`[${sessionStorage.taken.slice(0, -1)}]`); }
 
   state() {
     const time = this.#extensions.TimeSync;
