@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -78,25 +80,31 @@ func replayRequest(m *Message, channel string) (after int64, ok bool, err error)
 	return ReplayNew, false, nil
 }
 
-// replay queues what a new subscriber missed. The channel's lock is held.
+// replay queues what a new subscriber missed. The channel's lock is held. Of
+// more than may wait for a session, the newest are sent to a client that asked
+// for all; one that asked for what follows an id is told that this cannot be had.
 func (srv *Server) replay(ctx context.Context, s *Session, channel string, after int64) error {
 	list, err := srv.opts.History.Since(ctx, channel, after)
 	if err != nil {
 		return err
 	}
-	size := 0
-	messages := make([]*Prepared, len(list))
-	for i, data := range list {
-		messages[i] = srv.encode(channel, data, nil)
-		size += messages[i].cost()
-	}
 	s.mu.Lock()
-	fits := len(s.queue.entries)+len(list) <= srv.opts.MaxQueue && s.queue.bytes+size <= srv.opts.MaxQueueBytes
+	count, bytes := srv.opts.MaxQueue-s.queue.replayed, srv.opts.MaxQueueBytes-s.queue.replayedBytes
 	s.mu.Unlock()
-	if !fits {
-		return &Refusal{Reason: reasonLimit}
+	var newest []*Prepared
+	for _, data := range slices.Backward(list) {
+		p := srv.encode(channel, data, nil)
+		p.replayed = true
+		if count--; count < 0 || p.cost() > bytes {
+			if after != ReplayAll {
+				return fmt.Errorf("%w: more than %d messages ago", ErrReplayID, len(newest))
+			}
+			break
+		}
+		bytes -= p.cost()
+		newest = append(newest, p)
 	}
-	for _, p := range messages {
+	for _, p := range slices.Backward(newest) {
 		if err := s.enqueue(p, 0); err != nil {
 			return err
 		}

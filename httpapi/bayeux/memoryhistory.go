@@ -28,7 +28,7 @@ type MemoryHistory struct {
 // MemoryHistoryOptions bounds a [MemoryHistory].
 type MemoryHistoryOptions struct {
 	// MaxMessages is how many messages of one channel are kept. Defaults
-	// to 500.
+	// to 1,000.
 	MaxMessages int
 	// MaxAge is how long a message is kept. Defaults to 10 minutes.
 	MaxAge time.Duration
@@ -74,7 +74,7 @@ func NewMemoryHistory(options *MemoryHistoryOptions) (*MemoryHistory, error) {
 		return nil, errors.Join(faults...)
 	}
 	if o.MaxMessages == 0 {
-		o.MaxMessages = 500
+		o.MaxMessages = 1000
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = 10 * time.Minute

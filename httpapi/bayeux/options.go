@@ -172,7 +172,11 @@ type Options struct {
 	Channels []ChannelRule
 
 	// History keeps published messages, so that clients with the replay
-	// extension get what they missed. Defaults to no replay.
+	// extension get what they missed. One replay is at most MaxQueue and
+	// MaxQueueBytes, on top of what waits for the session otherwise: a client
+	// that asks for everything gets the newest of more, one that has missed more
+	// is answered "400::replay_id_invalid", as if its id were too old. Defaults
+	// to no replay.
 	History History
 
 	// DisableAck switches the acknowledgement extension off. Defaults to

@@ -16,6 +16,8 @@ type Prepared struct {
 	channel string
 	frame   []byte // a JSON array holding the one message
 	wire    []byte // the same as a WebSocket frame, in the same memory
+
+	replayed bool // made for one session, that had missed it
 }
 
 // Channel returns the channel that the message will carry.

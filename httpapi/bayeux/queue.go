@@ -17,6 +17,9 @@ type queue struct {
 	bytes   int
 	flying  int // leading entries that a writer has in hand
 
+	replayed      int // entries that are from a replay, which has room of its own
+	replayedBytes int
+
 	acking bool
 	batch  uint64 // number of the next batch; the first is 1
 	resent int    // replies in a row that only repeated old batches
@@ -28,8 +31,14 @@ type entry struct {
 	lazy    time.Time // when a lazy message is due; zero for a prompt one
 }
 
+// fits reports whether there is room for a message. Those of a replay do not
+// count with others, or a client that had missed as much as may wait would be
+// ended as slow by the next message.
 func (q *queue) fits(p *Prepared, maxCount, maxBytes int) bool {
-	return len(q.entries) < maxCount && q.bytes+p.cost() <= maxBytes
+	if p.replayed {
+		return q.replayed < maxCount && q.replayedBytes+p.cost() <= maxBytes
+	}
+	return len(q.entries)-q.replayed < maxCount && q.bytes-q.replayedBytes+p.cost() <= maxBytes
 }
 
 func (q *queue) push(p *Prepared, lazy time.Time) {
@@ -38,6 +47,19 @@ func (q *queue) push(p *Prepared, lazy time.Time) {
 	}
 	q.entries = append(q.entries, entry{message: p, lazy: lazy})
 	q.bytes += p.cost()
+	if p.replayed {
+		q.replayed++
+		q.replayedBytes += p.cost()
+	}
+}
+
+// free gives back the room of a message that is taken out.
+func (q *queue) free(p *Prepared) {
+	q.bytes -= p.cost()
+	if p.replayed {
+		q.replayed--
+		q.replayedBytes -= p.cost()
+	}
 }
 
 // take hands out the oldest messages up to maxBytes, at least one. It returns
@@ -88,7 +110,7 @@ func (q *queue) settle(written bool) {
 
 func (q *queue) drop(n int) {
 	for i := range q.entries[:n] {
-		q.bytes -= q.entries[i].message.cost()
+		q.free(q.entries[i].message)
 		q.entries[i] = entry{}
 	}
 	q.entries = q.entries[n:]
@@ -114,7 +136,7 @@ func (q *queue) acknowledge(k int64) bool {
 	kept := q.entries[:0]
 	for _, e := range q.entries {
 		if e.batch != 0 && e.batch <= uint64(k) {
-			q.bytes -= e.message.cost()
+			q.free(e.message)
 			continue
 		}
 		kept = append(kept, e)
