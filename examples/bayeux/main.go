@@ -5,11 +5,15 @@
 //	go run ./examples/bayeux -addr 127.0.0.1:8081
 //
 // The chat is at /, Bayeux at /cometd. Every broadcast channel is open; the
-// remote call "echo" answers with its own data.
+// remote call "echo" answers with its own data. Acknowledgement, replay and
+// timesync are on. Replay works on every channel: the newest messages are kept,
+// and once a client has subscribed with ext.replay those that follow have their
+// id in data.event.replayId.
+//
+// The limits are those of the library, but for the flags: see -help.
 package main
 
 import (
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -43,6 +47,7 @@ type config struct {
 	sessions int
 	queue    int
 	rate     int
+	connects int
 	timeout  time.Duration
 	life     time.Duration
 	trust    bool
@@ -53,17 +58,29 @@ func parse(args []string) (config, error) {
 	flags := flag.NewFlagSet("bayeux", flag.ContinueOnError)
 	flags.StringVar(&c.addr, "addr", "127.0.0.1:8081", "address to listen on")
 	flags.IntVar(&c.sessions, "max-sessions", 20_000, "most sessions at once")
-	flags.IntVar(&c.queue, "max-queue", 1000, "most messages waiting for one session")
-	flags.IntVar(&c.rate, "rate", 0, "messages a second that one session may send; 0 switches all rate limits off")
+	flags.IntVar(&c.queue, "max-queue", 1000, "most messages waiting for one session; one with more is ended")
+	flags.IntVar(&c.rate, "rate", 0, "messages a second of one session, ten times as many at once, and handshakes a second of one address, five times as many at once; 0 switches all rate limits off")
+	flags.IntVar(&c.connects, "max-connects", 4, "most connects held at once for one browser over HTTP/1; -1 switches the limit off")
 	flags.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long a connect is held")
 	flags.DurationVar(&c.life, "max-interval", 10*time.Second, "how long a session lives without a connect")
 	flags.BoolVar(&c.trust, "trust-session", false, "accept sessions without their browser cookie")
-	return c, flags.Parse(args)
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if c.rate < 0 || c.rate > mostRate {
+		return c, fmt.Errorf("-rate must be from 0 to %d, is %d", mostRate, c.rate)
+	}
+	return c, nil
 }
+
+const mostRate = 1_000_000
 
 func run(ctx context.Context, args []string) error {
 	c, err := parse(args)
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -100,19 +117,20 @@ func run(ctx context.Context, args []string) error {
 
 // newServer makes a server with everything switched on.
 func newServer(c config, log *slog.Logger) (*bayeux.Server, error) {
-	history, err := bayeux.NewMemoryHistory(&bayeux.MemoryHistoryOptions{MaxMessages: min(500, c.queue)})
+	history, err := newReplayed()
 	if err != nil {
 		return nil, err
 	}
+	const typical = 1 << 10 // bytes of a message
 	options := &bayeux.Options{
-		MaxSessions: c.sessions, MaxQueue: c.queue, Timeout: c.timeout, MaxInterval: c.life,
-		MaxMessageRate: cmp.Or(c.rate, bayeux.Unlimited), TrustClientSession: c.trust,
-		History: replayed{history}, Logger: log,
+		MaxSessions: c.sessions, MaxQueue: c.queue, MaxQueueBytes: min(max(1<<20, typical*c.queue), 1<<30),
+		Timeout: c.timeout, MaxInterval: c.life, MaxConnectsPerBrowser: c.connects, TrustClientSession: c.trust,
+		MaxMessageRate: c.rate, MaxMessageBurst: 10 * c.rate, MaxHandshakesPerAddress: c.rate, ClientAddr: clientAddr,
+		History: history, OnSubscribe: history.subscribed, Logger: log,
 	}
 	if c.rate == 0 {
-		options.MaxHandshakesPerAddress = bayeux.Unlimited
+		options.MaxMessageRate, options.MaxHandshakesPerAddress = bayeux.Unlimited, bayeux.Unlimited
 		options.MaxUnknownPerAddress = bayeux.Unlimited
-		options.MaxConnectsPerBrowser = bayeux.Unlimited
 	}
 	server, err := bayeux.New(options)
 	if err != nil {
@@ -124,4 +142,14 @@ func newServer(c config, log *slog.Logger) (*bayeux.Server, error) {
 		}
 	})
 	return server, err
+}
+
+// clientAddr limits clients on the same machine too, which the library takes for
+// a proxy.
+func clientAddr(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
