@@ -45,6 +45,7 @@ type Server struct {
 	banishment       banishment
 	guards           hookGuards
 	authorizers      bool // a rule has one
+	host             hostCheck
 	faults           faultLog
 	refusals         faultLog
 
@@ -177,6 +178,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	values := [...]string{"no-store", "nosniff"}
 	h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
+	srv.lookAtHost(r)
 	upgrade := isUpgrade(r)
 	if !srv.allowOrigin(w, r, upgrade) {
 		writeFault(w, http.StatusForbidden, "cross_site")

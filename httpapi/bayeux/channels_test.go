@@ -235,6 +235,47 @@ func TestPublish(t *testing.T) {
 			t.Fatalf("got %v", got)
 		}
 	})
+	item(t, "81 own messages of a session", nil, func(t *testing.T, s *site, transport string) {
+		c, other := s.connected(t, transport), s.connected(t, transport)
+		subscribe(t, c, "/a")
+		subscribe(t, other, "/a")
+		for session := range s.Sessions() {
+			session.SetHideOwnMessages(session.ID() == c.id())
+		}
+		c.exchange(t, say(c, `{"id":"1","channel":"/a","data":1}`))
+		wantNext(t, other, "1")
+		wantQuiet(t, c)
+		for session := range s.Sessions() {
+			session.SetHideOwnMessages(false)
+		}
+		if got := c.exchange(t, say(c, `{"id":"1","channel":"/a","data":2}`)); len(got) == 1 {
+			wantNext(t, c, "2")
+		}
+	})
+	item(t, "131 one session in connects only", nil, func(t *testing.T, s *site, transport string) {
+		c, other := s.connected(t, transport).(*socketClient), s.connected(t, transport)
+		subscribe(t, c, "/a")
+		subscribe(t, other, "/a")
+		of := func(id string) *bayeux.Session {
+			for session := range s.Sessions() {
+				if session.ID() == id {
+					return session
+				}
+			}
+			return nil
+		}
+		of(c.id()).SetConnectOnly(true)
+		publish(t, s, "/a", "1")
+		wantNext(t, other, "1")
+		synctest.Wait()
+		c.write(t, say(c, `{"id":"k","channel":"/meta/connect"}`))
+		if got := c.read(t); len(got) != 2 || string(got[0].Data) != "1" || got[1].ID != "k" {
+			t.Errorf("got %v", got)
+		}
+		publish(t, s, "/a", "2")
+		of(c.id()).SetConnectOnly(false)
+		wantNext(t, c, "2")
+	}, "websocket")
 	item(t, "82 to 86 where one may publish", nil, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		for channel, want := range map[string]string{

@@ -72,6 +72,7 @@ func (o *Options) withDefaults() Options {
 	c.RelayExt = append([]string(nil), c.RelayExt...)
 	c.PrivateFields = append([]string(nil), c.PrivateFields...)
 	c.AllowedOrigins = append([]string(nil), c.AllowedOrigins...)
+	c.AllowedHeaders = append([]string(nil), c.AllowedHeaders...)
 	c.Channels = slices.Clone(c.Channels)
 	if c.ClientAddr == nil {
 		c.ClientAddr = remoteHost
@@ -117,6 +118,11 @@ func (o *Options) validate() error {
 			fault("AllowedOrigins", "holds %q, which is not of the form scheme://host[:port]", origin)
 		}
 	}
+	for _, name := range o.AllowedHeaders {
+		if !isHeaderName(name) {
+			fault("AllowedHeaders", "holds %q, which is no name of a header", name)
+		}
+	}
 	if err := checkJSON(o.PanicData, o.MaxDepth, o.MaxTokens); err != nil {
 		fault("PanicData", "must be valid JSON")
 	}
@@ -124,6 +130,18 @@ func (o *Options) validate() error {
 		fault("DisableLongPolling", "and DisableWebSocket must not both be set")
 	}
 	return errors.Join(faults...)
+}
+
+// isHeaderName accepts the names that headers have in practice.
+func isHeaderName(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return name != ""
 }
 
 type namedDuration struct {

@@ -381,6 +381,11 @@ type Options struct {
 	// Defaults to none: only the origin that the server itself is reached by.
 	AllowedOrigins []string
 
+	// AllowedHeaders are further headers that pages of AllowedOrigins may send,
+	// for instance "X-CSRF-Token". Defaults to none besides Content-Type,
+	// Authorization, X-Requested-With and Pragma.
+	AllowedHeaders []string
+
 	// TrustClientSession accepts a session id over HTTP without the browser
 	// cookie, for clients that keep no cookies. Defaults to requiring it.
 	TrustClientSession bool

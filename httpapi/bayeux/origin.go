@@ -30,7 +30,8 @@ func (srv *Server) allowOrigin(w http.ResponseWriter, r *http.Request, upgrade b
 		h.Set("Access-Control-Allow-Credentials", "true")
 		if r.Method == http.MethodOptions {
 			h.Set("Access-Control-Allow-Methods", "POST, GET, OPTIONS")
-			h.Set("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Requested-With, Pragma")
+			names := []string{"Content-Type", "Authorization", "X-Requested-With", "Pragma"}
+			h.Set("Access-Control-Allow-Headers", strings.Join(append(names, srv.opts.AllowedHeaders...), ", "))
 			h.Set("Access-Control-Max-Age", "86400")
 		}
 		return true

@@ -72,7 +72,7 @@ func (x *exchange) broadcast(s *Session, m *Message) string {
 	ctx := x.srv.callContext(x.ctx)
 	defer ctx.end()
 	var except *Session
-	if x.srv.hidesOwn(m.Channel) {
+	if s.hidesOwn.Load() || x.srv.hidesOwn(m.Channel) {
 		except = s
 	}
 	if _, err = x.srv.record(ctx, m.Channel, data, x.srv.relayed(m), except); err != nil {

@@ -26,6 +26,7 @@ type Session struct {
 	attrs    sync.Map
 	seen     atomic.Int64
 	checked  atomic.Int64 // when its subscriptions were asked about again
+	hidesOwn atomic.Bool  // it does not get what it publishes itself
 	calls    callQueue
 	local    *LocalSession // nil for a client outside
 	stuck    atomic.Int32  // hooks that were called for it and given up

@@ -121,6 +121,7 @@ func (srv *Server) refuseUpgrade(w http.ResponseWriter, err error) {
 	code := "bad_upgrade"
 	if refused.Status == http.StatusNotImplemented {
 		code = "websocket_unsupported"
+		srv.cannotHijack(err)
 	}
 	writeFault(w, refused.Status, code)
 }

@@ -21,7 +21,7 @@ func TestThreatsFromOtherSites(t *testing.T) {
 		"Origin: null": false, "Origin: http://portal.example.evil.com": false, "Origin: http://portal.example:8080": false,
 		"Origin: http://friend.example": false, "Origin: https://evil.example": false, "Origin: file://": false, "Origin: https://": false,
 	}
-	o := &bayeux.Options{AllowedOrigins: []string{"https://friend.example"}}
+	o := &bayeux.Options{AllowedOrigins: []string{"https://friend.example"}, AllowedHeaders: []string{"X-CSRF-Token"}}
 	threat(t, "T26 and T27 origins", o, func(t *testing.T, s *site, transport string) {
 		for origin, allowed := range origins {
 			var status int
@@ -74,7 +74,7 @@ func TestThreatsFromOtherSites(t *testing.T) {
 	threat(t, "item 178 preflight", o, func(t *testing.T, s *site, transport string) {
 		status, body, header := s.request(t, http.MethodOptions, "", "Origin: https://friend.example", "Access-Control-Request-Method: POST")
 		if status != 200 || body != "" || header.Get("Access-Control-Allow-Origin") != "https://friend.example" || header.Get("Access-Control-Allow-Credentials") != "true" ||
-			!strings.Contains(header.Get("Access-Control-Allow-Methods"), "POST") || !strings.Contains(header.Get("Access-Control-Allow-Headers"), "Content-Type") {
+			!strings.Contains(header.Get("Access-Control-Allow-Methods"), "POST") || header.Get("Access-Control-Allow-Headers") != "Content-Type, Authorization, X-Requested-With, Pragma, X-CSRF-Token" {
 			t.Errorf("status %d, header %v", status, header)
 		}
 		if status, _, header := s.request(t, http.MethodOptions, "", "Origin: https://evil.example"); status != 403 || header.Get("Access-Control-Allow-Origin") != "" {
@@ -123,8 +123,12 @@ func TestThreatsFromTheConnection(t *testing.T) {
 		}
 		c := s.connected(t, "long-polling")
 		wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/connect"}`))
-		if n := strings.Count(log.String(), "hides deadlines"); n != 1 {
-			t.Errorf("%d warnings: %s", n, log.String())
+		conn, _, _ := rawSocket(t, s)
+		_ = conn.Close()
+		for _, warning := range []string{"hides deadlines", "hides the connection", "no ReadHeaderTimeout"} {
+			if n := strings.Count(log.String(), warning); n != 1 {
+				t.Errorf("%d warnings %q: %s", n, warning, log.String())
+			}
 		}
 	})
 	t.Run("T53 panics are counted and logged", func(t *testing.T) {

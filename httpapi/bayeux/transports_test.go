@@ -245,8 +245,8 @@ func TestServerSide(t *testing.T) {
 		}
 	})
 	t.Run("options are checked together", func(t *testing.T) {
-		_, err := bayeux.New(&bayeux.Options{MaxBatch: -5, Timeout: -1, AllowedOrigins: []string{"*"}, Channels: []bayeux.ChannelRule{{Pattern: "x"}}, PanicData: json.RawMessage("{")})
-		for _, field := range []string{"MaxBatch", "Timeout", "AllowedOrigins", "Channels", "PanicData"} {
+		_, err := bayeux.New(&bayeux.Options{MaxBatch: -5, Timeout: -1, AllowedOrigins: []string{"*"}, AllowedHeaders: []string{"X: y"}, Channels: []bayeux.ChannelRule{{Pattern: "x"}}, PanicData: json.RawMessage("{")})
+		for _, field := range []string{"MaxBatch", "Timeout", "AllowedOrigins", "AllowedHeaders", "Channels", "PanicData"} {
 			if err == nil || !strings.Contains(err.Error(), "Options."+field) {
 				t.Errorf("%s is not named in: %v", field, err)
 			}
