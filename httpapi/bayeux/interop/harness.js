@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-const programs = { open: process.env.BAYEUX_SERVER, strict: process.env.BAYEUX_STRICT_SERVER };
-if (!programs.open || !programs.strict) throw new Error('BAYEUX_SERVER and BAYEUX_STRICT_SERVER must name the server programs; see run.sh');
+const programs = { example: process.env.BAYEUX_SERVER, crossOrigin: process.env.BAYEUX_CROSS_ORIGIN_SERVER };
+if (!programs.example || !programs.crossOrigin) throw new Error('BAYEUX_SERVER and BAYEUX_CROSS_ORIGIN_SERVER must name the server programs; see run.sh');
 
 export class Server {
   #program;
@@ -23,8 +23,8 @@ export class Server {
     this.#args = args;
   }
 
-  // start runs examples/bayeux, or the strict server, with further flags.
-  static async start({ program = 'open', args = [] } = {}) {
+  // start runs examples/bayeux, or crossorigin, with further flags.
+  static async start({ program = 'example', args = [] } = {}) {
     const server = new Server(program, args);
     await server.#spawn();
     server.#proxy = net.createServer(client => server.#join(client));

@@ -7,6 +7,6 @@ cd "$(dirname "$0")"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 (cd ../../.. && go build -o "$folder/server" ./examples/bayeux)
-go build -o "$folder/strictserver" ./strictserver
+go build -o "$folder/crossorigin" ./crossorigin
 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-BAYEUX_SERVER="$folder/server" BAYEUX_STRICT_SERVER="$folder/strictserver" npm test --silent
+BAYEUX_SERVER="$folder/server" BAYEUX_CROSS_ORIGIN_SERVER="$folder/crossorigin" npm test --silent

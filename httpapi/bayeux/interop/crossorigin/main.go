@@ -1,6 +1,6 @@
-// Command strictserver is the other end for what tests can't see at
-// examples/bayeux, which is open to everybody: pages of other origins that may
-// use the server, and the limit of held connects of one browser.
+// Command crossorigin is the other end for what tests can't see at
+// examples/bayeux: pages of some other origins may use it, which get the cookie
+// as pages of other sites need it.
 package main
 
 import (
@@ -58,11 +58,10 @@ func run(ctx context.Context, args []string) error {
 
 func parse(args []string) (addr string, options *bayeux.Options, err error) {
 	options = &bayeux.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
-	flags := flag.NewFlagSet("strictserver", flag.ContinueOnError)
+	flags := flag.NewFlagSet("crossorigin", flag.ContinueOnError)
 	flags.StringVar(&addr, "addr", "127.0.0.1:0", "address to listen on")
 	flags.DurationVar(&options.Timeout, "timeout", 30*time.Second, "how long a connect is held")
 	flags.DurationVar(&options.MaxInterval, "max-interval", 10*time.Second, "how long a session lives without a connect")
-	flags.IntVar(&options.MaxConnectsPerBrowser, "connects", 0, "connects of one browser that are held at once; 0 is the library's default")
 	flags.BoolVar(&options.Cookie.Partitioned, "partitioned", false, "send a cookie that pages of other sites get too")
 	flags.Func("origins", "origins whose pages may connect, with commas between them", func(text string) error {
 		options.AllowedOrigins = strings.Split(text, ",")

@@ -178,7 +178,7 @@ describe('in Chromium', { concurrency: 4 }, () => {
         });
 
         test('two tabs of one browser', async () => {
-          server = await Server.start({ program: 'strict', args: ['-connects', '1', '-timeout', '2s'] });
+          server = await Server.start({ args: ['-max-connects', '1', '-timeout', '2s'] });
           const first = await open();
           await first.connects.count(1);
           const second = await open();
