@@ -142,7 +142,7 @@ func TestEnvelope(t *testing.T) {
 			}
 		}
 		wantError(t, ask(t, c, `{"id":"1","channel":"/a"}`), "400::data_missing")
-	}, "long-polling")
+	})
 	item(t, "11 ext of any kind", nil, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		for _, ext := range []string{`7`, `null`, `{}`, `{"x":{"y":1}}`, `[]`} {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/webconferencing/webconferencing/httpapi/bayeux"
 )
@@ -54,6 +55,7 @@ func TestReplayOfMuch(t *testing.T) {
 					t.Fatalf("message %d: %s", i, m)
 				}
 			}
+			synctest.Wait() // until what was written is settled
 			for session := range s.Sessions() {
 				if ack == "" {
 					if n, bytes := session.Queued(); n != 0 || bytes != 0 {

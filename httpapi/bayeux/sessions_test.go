@@ -389,6 +389,7 @@ func TestExtensions(t *testing.T) {
 		c := s.connected(t, transport)
 		for range 2 {
 			time.Sleep(5 * time.Second)
+			// A WebSocket has to be read, or its pings are not answered.
 			wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/connect"}`))
 		}
 		wantOK(t, ask(t, c, `{"id":"1","channel":"/a","data":1}`))
@@ -397,10 +398,16 @@ func TestExtensions(t *testing.T) {
 		r := ask(t, c, `{"id":"1","channel":"/meta/connect","advice":{"timeout":1}}`)
 		wantOK(t, r)
 		got := c.exchange(t, say(c, `{"id":"1","channel":"/meta/connect"}`))
-		if r := last(got); r.Advice["reconnect"] != "none" {
+		if k, ok := c.(*socketClient); ok {
+			got = append(got, k.next(t))
+		}
+		if r := last(got); len(got) != 2 || got[0].Channel != "/meta/disconnect" || !r.ok() || r.Advice["reconnect"] != "none" {
 			t.Fatalf("got %v", got)
 		}
-	}, "long-polling")
+		if n := s.Stats().Sessions; n != 0 {
+			t.Errorf("%d sessions", n)
+		}
+	})
 }
 
 func TestReplay(t *testing.T) {

@@ -95,6 +95,27 @@ func TestThreatsFromInput(t *testing.T) {
 	})
 	threat(t, "T2 oversize", nil, func(t *testing.T, s *site, transport string) {
 		wantFault(t, s, transport, `[{"channel":"/a","data":"`+strings.Repeat("x", 64<<10)+`"}]`, 413, "too_large", 1009)
+		announced := []byte{0x81, 0xff, 0, 0, 0, 2, 0x54, 0x0b, 0xe4, 0, 0, 0, 0, 0} // 10 GB
+		if transport == "websocket" {
+			conn, reader, _ := rawSocket(t, s)
+			if _, err := conn.Write(announced); err != nil || rawClose(reader) != 1009 {
+				t.Errorf("10 GB were announced: %v", err)
+			}
+		} else {
+			conn, err := s.listener.dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			go func() {
+				_, _ = io.WriteString(conn, "POST /cometd HTTP/1.1\r\nHost: portal.example\r\nContent-Type: application/json\r\nContent-Length: 10000000000\r\n\r\n[")
+			}()
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
+				t.Errorf("10 GB were announced: %v, %v", response, err)
+			}
+			time.Sleep(time.Second) // in which net/http closes the connection
+		}
 		c := s.connected(t, transport)
 		fits := say(c, `{"id":"1","channel":"/a","data":""}`)
 		wantOK(t, last(c.exchange(t, strings.Replace(fits, `""`, `"`+strings.Repeat("x", 64<<10-len(fits))+`"`, 1))))
@@ -139,6 +160,14 @@ func TestThreatsFromInput(t *testing.T) {
 		got := c.exchange(t, `[{"id":"1","channel":"/a","data":1,"clientId":7}]`)
 		wantError(t, one(t, got), "402::session_unknown")
 		wantError(t, ask(t, c, `{"id":"1","channel":"/meta/connect","advice":{"timeout":"x"}}`), "400::advice_invalid")
+		acking := s.client(t, transport)
+		hello(t, acking, `,"ext":{"ack":true}`)
+		for _, ack := range []string{`"x"`, `-1`, `1e999`, `{}`, `5000`, `99999999999999999999`} {
+			wantOK(t, ask(t, acking, `{"id":"1","channel":"/meta/connect","advice":{"timeout":0},"ext":{"ack":`+ack+`}}`))
+		}
+		if n := s.Stats().BadAcks; n != 6 {
+			t.Errorf("%d acknowledgements are counted as wrong", n)
+		}
 	})
 	threat(t, "T7 and T8 content", nil, func(t *testing.T, s *site, transport string) {
 		for header, want := range map[string]int{
@@ -343,24 +372,34 @@ func TestThreatsOnSessions(t *testing.T) {
 		}
 	})
 	threat(t, "T22 guessing", &bayeux.Options{MaxUnknownPerAddress: 20}, func(t *testing.T, s *site, transport string) {
-		c := s.poller(t)
+		known := s.connected(t, transport)
+		guess := func(i int) (refused bool) {
+			m := fmt.Sprintf(`[{"id":"1","channel":"/meta/connect","clientId":"guess%d"}]`, i)
+			if transport == "long-polling" {
+				status, _, _ := s.request(t, http.MethodPost, m)
+				return status == http.StatusTooManyRequests
+			}
+			k := s.socket(t, nil)
+			k.write(t, m)
+			if i < 20 {
+				wantError(t, k.next(t), "402::session_unknown")
+				return false
+			}
+			return k.closeCode(t) == 1013
+		}
 		refused := 0
 		for i := range 50 {
-			c.setID(fmt.Sprintf("guess%d", i))
-			status, _, err := c.post(t.Context(), say(c, `{"id":"1","channel":"/meta/connect"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if status == http.StatusTooManyRequests {
+			if guess(i) {
 				refused++
 			}
 		}
 		if refused != 30 {
 			t.Errorf("%d refused", refused)
 		}
+		wantOK(t, ask(t, known, `{"id":"1","channel":"/a","data":1}`)) // its neighbours are not concerned
 		time.Sleep(time.Minute)
-		hello(t, c, "")
-	}, "long-polling")
+		hello(t, s.client(t, transport), "")
+	})
 	foreign := &bayeux.Options{
 		Authenticate: func(_ context.Context, _ *http.Request, m *bayeux.Message) (bayeux.Identity, error) {
 			return bayeux.Identity{User: m.StringField("user")}, nil
@@ -415,16 +454,33 @@ func TestThreatsOnSessions(t *testing.T) {
 		s.connected(t, transport)
 	})
 	threat(t, "T30 handshake flood", nil, func(t *testing.T, s *site, transport string) {
+		const shake = `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`
 		refused := 0
-		for range 150 {
-			if status, _, _ := s.request(t, http.MethodPost, `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`); status == http.StatusServiceUnavailable {
+		for i := range 150 {
+			if transport == "long-polling" {
+				status, _, header := s.request(t, http.MethodPost, shake)
+				if status == http.StatusServiceUnavailable && header.Get("Retry-After") != "" {
+					refused++
+				}
+				continue
+			}
+			k := s.socket(t, nil)
+			if k.write(t, shake); i < 100 {
+				wantOK(t, k.next(t))
+			} else if k.closeCode(t) == 1013 {
 				refused++
 			}
 		}
 		if refused != 50 {
 			t.Errorf("%d refused", refused)
 		}
-	}, "long-polling")
+		// Those that do not connect do not stay, and do not count for ever.
+		time.Sleep(20 * time.Second)
+		if n := s.Stats().Sessions; n != 0 {
+			t.Errorf("%d sessions", n)
+		}
+		hello(t, s.client(t, transport), "")
+	})
 	threat(t, "T30 sessions of one user", &bayeux.Options{MaxSessionsPerUser: 2, Authenticate: foreign.Authenticate}, func(t *testing.T, s *site, transport string) {
 		a := s.client(t, transport)
 		hello(t, a, `,"user":"ann"`)
