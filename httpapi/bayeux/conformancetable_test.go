@@ -11,24 +11,14 @@ import (
 )
 
 // TestConformanceTable checks that CONFORMANCE.md has every item and every
-// threat, and that the tests that it names exist.
+// threat, and that the tests that it names exist: those of this folder, and
+// after "Chromium:" those of clients in a browser.
 func TestConformanceTable(t *testing.T) {
 	text, err := os.ReadFile("CONFORMANCE.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var sources strings.Builder
-	for _, name := range files {
-		source, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources.Write(source)
-	}
+	sources, pages := readFiles(t, "*_test.go"), readFiles(t, "interop/*.browser.test.js")
 	seen := make(map[string]bool)
 	row := regexp.MustCompile(`^\| (T?)(\d+)\^?(?:–T?(\d+))?\^? \| .+ \| (.+) \|$`)
 	quoted := regexp.MustCompile("`([^`]+)`")
@@ -49,13 +39,19 @@ func TestConformanceTable(t *testing.T) {
 			}
 			seen[key] = true
 		}
-		names := quoted.FindAllStringSubmatch(m[4], -1)
+		here, browser, _ := strings.Cut(m[4], "Chromium:")
+		names := quoted.FindAllStringSubmatch(here, -1)
 		if names == nil {
 			t.Errorf("no test in %s", line)
 		}
 		for _, name := range names {
-			if !strings.Contains(sources.String(), `"`+name[1]) && !strings.Contains(sources.String(), "func "+name[1]+"(") {
+			if !strings.Contains(sources, `"`+name[1]) && !strings.Contains(sources, "func "+name[1]+"(") {
 				t.Errorf("there is no test %q", name[1])
+			}
+		}
+		for _, name := range quoted.FindAllStringSubmatch(browser, -1) {
+			if !strings.Contains(pages, "test('"+name[1]+"'") && !strings.Contains(pages, "test(`"+name[1]+" ${") {
+				t.Errorf("there is no test %q in Chromium", name[1])
 			}
 		}
 	}
@@ -70,4 +66,22 @@ func TestConformanceTable(t *testing.T) {
 			t.Errorf("threat T%d is missing", n)
 		}
 	}
+}
+
+// readFiles returns the text of all files that match a pattern.
+func readFiles(t *testing.T, pattern string) string {
+	t.Helper()
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }

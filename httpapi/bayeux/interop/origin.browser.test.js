@@ -85,6 +85,21 @@ describe('in Chromium', { concurrency: 3 }, () => {
     });
   }
 
+  test('the handshake by JSONP that Faye tries is refused', async () => {
+    const profile = await browser.profile();
+    const server = await Server.start({ program: 'crossOrigin', args: ['-origins', browser.origin] });
+    try {
+      const tab = await profile.open(server, 'faye', { origin: browser.origin, transport: 'long-polling' });
+      void tab.run('subscribe', '/a').catch(() => {}); // never comes to an end
+      await tab.network.count(2);
+      assert.deepEqual([...new Set(outcomes(tab))], ['GET 403']);
+      assert.deepEqual(await profile.cookies(), []);
+    } finally {
+      await profile.close();
+      await server.close();
+    }
+  });
+
   test('what needs no leave of CORS is refused too', async () => {
     const profile = await browser.profile();
     const server = await Server.start();
