@@ -11,31 +11,31 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lane"
 	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
 // Server is a Bayeux server. It is safe for concurrent use.
 type Server struct {
-	opts        Options
-	log         *slog.Logger
-	hub         *hub
-	tasks       tasks
-	calls       watch // remote calls that run
-	io          watch // bodies that are read and responses that are written
-	polls       watch // connects that are held inside of ServeHTTP
-	livelyPolls watch // the same of sessions that have messages all the time
-	returns     returns
-	stats       counters
-	upgrader    *wsframe.Upgrader
-	outbox      outbox
-	joined      joinedFrame
-	sequence    *sequence
-	key         []byte // signs browser cookies
-	life        context.Context
-	finish      context.CancelFunc
-	crowded     atomic.Int64 // when crowding last logged, in Unix seconds
-	deaf        atomic.Bool  // it was logged that deadlines cannot be set
-	hearing     atomic.Bool  // deadlines can be set
+	opts     Options
+	log      *slog.Logger
+	hub      *hub
+	tasks    tasks
+	calls    watch      // remote calls that run
+	io       watch      // bodies that are read and responses that are written
+	lane     *lane.Lane // connections of long-polling that have left net/http
+	stats    counters
+	upgrader *wsframe.Upgrader
+	outbox   outbox // of WebSockets
+	answers  outbox // of held connects outside of their handlers
+	joined   joinedFrame
+	sequence *sequence
+	key      []byte // signs browser cookies
+	life     context.Context
+	finish   context.CancelFunc
+	crowded  atomic.Int64 // when crowding last logged, in Unix seconds
+	deaf     atomic.Bool  // it was logged that deadlines cannot be set
+	hearing  atomic.Bool  // deadlines can be set
 
 	handshakesByAddr *limiter
 	handshakesByUser *limiter
@@ -102,8 +102,9 @@ func New(options *Options) (*Server, error) {
 	}
 	srv.calls.tasks, srv.calls.tick = &srv.tasks, callTick
 	srv.sessionsByAddr.limit, srv.socketsByAddr.limit = o.MaxSessionsPerAddress, o.MaxSocketsPerAddress
-	srv.polls.tasks, srv.polls.tick = &srv.tasks, takeAfter
-	srv.livelyPolls.tasks, srv.livelyPolls.tick = &srv.tasks, takeLivelyAfter
+	srv.outbox.tasks, srv.outbox.ended = &srv.tasks, srv.joined.forget
+	srv.answers.tasks, srv.answers.rush = &srv.tasks, &rush{}
+	srv.lane = lane.New(lane.Options{Start: srv.tasks.start, Spawn: srv.tasks.spawn, ReadTimeout: o.BodyTimeout, WriteTimeout: o.WriteTimeout})
 	srv.io.tasks, srv.io.tick = &srv.tasks, min(250*time.Millisecond, o.BodyTimeout/4, o.WriteTimeout/4)
 	srv.life, srv.finish = context.WithCancel(context.Background())
 	return srv, nil
@@ -136,6 +137,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		k.leave(closeGoingAway, "Server shutdown")
 	}
 	srv.finish()
+	srv.lane.Close()
 	err := srv.tasks.wait(ctx)
 	if err != nil {
 		for _, k := range srv.openSockets() {

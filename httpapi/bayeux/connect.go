@@ -33,7 +33,7 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	}
 	s.deadline = time.Time{}
 	timeout := s.timesLocked(m)
-	h := &held{message: m, advise: m.advice.present || s.transport != x.transport()}
+	h := &held{session: s, message: m, socket: x.socket, advise: m.advice.present || s.transport != x.transport()}
 	s.transport = x.transport()
 	failed := s.resumeLocked(m, h)
 	hold := failed == "" && alone && s.connected && timeout > 0 && !s.queue.prompt()
@@ -54,17 +54,7 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 		x.parked = h
 		h.since = time.Now()
 		h.until = h.since.Add(timeout)
-		if x.socket == nil {
-			h.wake = make(chan struct{}, 1)
-		} else {
-			h.socket = x.socket
-			h.timer = time.AfterFunc(timeout, func() {
-				x.srv.tasks.begin()
-				defer x.srv.tasks.end()
-				s.position(h)
-				s.releaseSocketConnect(h)
-			})
-		}
+		s.holdUntilLocked(h.until)
 	}
 	s.mu.Unlock()
 	x.hold = timeout
@@ -177,11 +167,10 @@ func (srv *Server) unhold(h *held) {
 
 // overtake ends a held connect for which a newer one has come.
 func (h *held) overtake() {
-	h.signal()
 	if h.socket == nil {
+		h.signal()
 		return
 	}
-	h.timer.Stop()
 	// Clients that compare ids ignore this. Others see a failure and wait
 	// before they try again, instead of overtaking in turn.
 	r := reply{to: h.message, err: errConnectOvertaken, advice: h.socket.srv.advice(0)}
@@ -197,7 +186,6 @@ func (s *Session) releaseSocketConnect(h *held) {
 		return
 	}
 	s.held = nil
-	h.timer.Stop()
 	out := outgoing{}
 	if s.connectOnly {
 		list := s.queue.take(s.srv.opts.MaxResponseBytes)
@@ -214,15 +202,51 @@ func (s *Session) releaseSocketConnect(h *held) {
 	s.srv.released(s, h)
 }
 
+// holdUntilLocked makes sure that the held connect is answered by then. A timer
+// that fires too early sets itself anew, which is cheaper than setting it for
+// each connect.
+func (s *Session) holdUntilLocked(t time.Time) {
+	switch {
+	case s.holdEnd == nil:
+		s.holdEnd = time.AfterFunc(time.Until(t), s.holdOver)
+	case s.holdFires.IsZero() || t.Before(s.holdFires):
+		s.holdEnd.Reset(time.Until(t))
+	default:
+		return
+	}
+	s.holdFires = t
+}
+
+func (s *Session) holdOver() {
+	s.srv.tasks.begin()
+	defer s.srv.tasks.end()
+	s.mu.Lock()
+	s.holdFires = time.Time{}
+	h := s.held
+	if h == nil || s.closed {
+		s.mu.Unlock()
+		return
+	}
+	if time.Now().Before(h.until) {
+		s.holdUntilLocked(h.until)
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
+	if h.socket == nil {
+		h.signal()
+		return
+	}
+	s.position(h)
+	s.releaseSocketConnect(h)
+}
+
 // abandon gives up a held connect whose connection is gone.
 func (s *Session) abandon(h *held) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == h {
 		s.held = nil
-		if h.timer != nil {
-			h.timer.Stop()
-		}
 		s.armLocked()
 	}
 }

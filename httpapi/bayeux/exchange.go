@@ -39,6 +39,7 @@ type exchange struct {
 	stranger  bool   // the first message had no session that it may use
 	final     bool   // the client was told that there is no way back
 	hookLate  bool   // a hook was given up
+	carried   int    // queued messages in the response
 	ref       string // of the log line about the present message; empty if there is none
 }
 

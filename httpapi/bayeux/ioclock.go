@@ -3,6 +3,8 @@ package bayeux
 import (
 	"net/http"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lane"
 )
 
 // ioClock bounds how long a request takes to be read and its response to be
@@ -13,6 +15,7 @@ type ioClock struct {
 	srv     *Server
 	control *http.ResponseController
 	lazy    bool
+	none    bool // the connection keeps the time itself
 	armed   bool // a deadline was set
 	set     func(time.Time) error
 	since   time.Time
@@ -21,6 +24,9 @@ type ioClock struct {
 
 func (srv *Server) newIOClock(w http.ResponseWriter, r *http.Request) *ioClock {
 	c := &ioClock{srv: srv, control: http.NewResponseController(w)}
+	if _, c.none = w.(*lane.Response); c.none {
+		return c
+	}
 	c.slow = c.arm
 	web, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	// A wrapper might not expect a call while it is reading or writing.
@@ -31,6 +37,9 @@ func (srv *Server) newIOClock(w http.ResponseWriter, r *http.Request) *ioClock {
 // begin starts the clock. It must be stopped by end, or by leave if there is
 // nothing more to come.
 func (c *ioClock) begin(limit time.Duration, set func(time.Time) error) {
+	if c.none {
+		return
+	}
 	c.set, c.limit, c.since, c.armed = set, limit, time.Now(), false
 	if c.lazy {
 		c.srv.io.enter(&c.watched)

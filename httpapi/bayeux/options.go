@@ -405,16 +405,22 @@ type Options struct {
 	// to none.
 	WebSocketProtocol string
 
-	// HoldInHandler keeps a held connect of long-polling inside of ServeHTTP
-	// until it is answered. Otherwise the connection of a connect that is held
-	// for more than a moment is taken from net/http, and ServeHTTP
-	// returns, which halves the memory of a waiting client; the answer, with
-	// the headers that middleware has set, is written when there is one, and
-	// the connection goes back to the http.Server it came from. Middleware
-	// that logs or measures then sees such a request end early, without a
-	// status. It is only done for HTTP/1.1 without TLS, with no wrapper around
-	// the http.ResponseWriter. Defaults to false.
-	HoldInHandler bool
+	// StayInHandler keeps requests of long-polling inside of ServeHTTP until they
+	// are answered, and their connections with net/http. Otherwise the connection
+	// of a client that has a session is taken from net/http: ServeHTTP returns
+	// at once, and whoever has something for a waiting client writes the answer,
+	// with the headers that middleware has set. That halves the memory of a
+	// waiting client and more than halves the work for an answer. Further
+	// requests on the connection are given to the Handler of the http.Server as
+	// before, as long as they are plain POST requests to a path where this server
+	// was reached before and of 8 KiB at most; at any other the connection goes
+	// back to the http.Server. Middleware that logs or measures sees such a
+	// request end early, without a status, and the context of the request ends
+	// with the handler, not with the connection;
+	// http.Server.SetKeepAlivesEnabled has no effect on such connections. It is
+	// only done for HTTP/1.1 without TLS, with no wrapper around the
+	// http.ResponseWriter. Defaults to false.
+	StayInHandler bool
 
 	// Cookie describes the browser cookie.
 	Cookie CookieOptions

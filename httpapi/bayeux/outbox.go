@@ -5,20 +5,26 @@ import (
 	"sync"
 )
 
-// outbox is the sockets that have something to write, in the order in which
-// that came up. A few goroutines write for all of them, and only while there is
-// something: one for each socket would cost more than the writing. A socket is
-// in it once at most, as its writer.
+// outbox is the sockets or held connects that have something to write, in the
+// order in which that came up. A few goroutines write for all of them, and only
+// while there is something: one for each would cost more than the writing. Each
+// is in it once at most, as its own writer.
 type outbox struct {
+	tasks *tasks
+	rush  *rush  // what to do about many at once; may be nil
+	ended func() // called when a goroutine has nothing left; may be nil
+
 	mu      sync.Mutex
-	ready   []*socket
+	ready   []writer
 	next    int // what of ready has been taken
 	running int // goroutines that write
 }
 
-// enqueue makes the outbox the socket's writer.
-func (srv *Server) enqueue(k *socket) {
-	o := &srv.outbox
+// writer writes what it has without waiting.
+type writer interface{ write() }
+
+// enqueue has something written soon.
+func (o *outbox) enqueue(k writer) {
 	o.mu.Lock()
 	o.ready = append(o.ready, k)
 	start := o.running < runtime.NumCPU()
@@ -27,24 +33,32 @@ func (srv *Server) enqueue(k *socket) {
 	}
 	o.mu.Unlock()
 	if start {
-		srv.tasks.spawn(srv.empty)
+		o.tasks.spawn(o.empty)
 	}
 }
 
-// empty writes for all sockets that wait.
-func (srv *Server) empty() {
-	for {
-		k := srv.outbox.take()
+// empty writes for all that wait.
+func (o *outbox) empty() {
+	if o.rush != nil {
+		o.rush.wait()
+	}
+	for n := 0; ; n++ {
+		k := o.take()
 		if k == nil {
-			srv.joined.forget()
+			if o.rush != nil {
+				o.rush.over(n)
+			}
+			if o.ended != nil {
+				o.ended()
+			}
 			return
 		}
 		k.write()
 	}
 }
 
-// take returns the next socket. Without one the caller counts as ended.
-func (o *outbox) take() *socket {
+// take returns the next in line. Without one the caller counts as ended.
+func (o *outbox) take() writer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	const few = 1 << 10

@@ -21,7 +21,7 @@ func TestOutbox(t *testing.T) {
 	for len(in) < cap(in) {
 		k := &socket{}
 		in = append(in, k)
-		srv.enqueue(k)
+		srv.outbox.enqueue(k)
 		if len(in) > 3000 {
 			take()
 		}

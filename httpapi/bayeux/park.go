@@ -3,23 +3,35 @@ package bayeux
 import (
 	"cmp"
 	"net/http"
-	"reflect"
 	"time"
 )
 
-// A connect that is held for one to two of these gives its goroutine back to
-// net/http, which costs about as much as answering it. Sessions that had messages
-// a short time ago will have some soon, and are left in peace for longer.
+// Where a held connect of long-polling waits. What signals it says so in place
+// of that, so that it is answered once.
 const (
-	takeAfter       = 50 * time.Millisecond
-	takeLivelyAfter = 2 * time.Second
-	lively          = 5 * time.Second // a hold that was shorter
+	waitsNowhere int32 = iota // it is still being processed
+	waitsInHandler
+	waitsOutside // with a connection of the lane
+	signalled
 )
 
-// park holds a connect until there is something to say, its time is over or
-// its connection is gone. It reports false if there is nothing left to do for
-// the request.
-func (srv *Server) park(x *exchange, w http.ResponseWriter, control *http.ResponseController) bool {
+// signal has the connect answered.
+func (h *held) signal() {
+	switch h.place.Swap(signalled) {
+	case waitsInHandler:
+		h.wake <- struct{}{} // has room for the one
+	case waitsOutside:
+		h.session.srv.answers.enqueue(h)
+	}
+}
+
+// waitAt begins to wait. It reports false if there is an answer already.
+func (h *held) waitAt(place int32) bool { return h.place.CompareAndSwap(waitsNowhere, place) }
+
+// park holds a connect inside of its handler until there is something to say,
+// its time is over or its connection is gone. It reports false if there is
+// nothing left to do for the request.
+func (srv *Server) park(x *exchange, control *http.ResponseController) bool {
 	h, s := x.parked, x.session
 	hold := x.hold
 	web, _ := x.request.Context().Value(http.ServerContextKey).(*http.Server)
@@ -30,54 +42,42 @@ func (srv *Server) park(x *exchange, w http.ResponseWriter, control *http.Respon
 			hold = min(hold, web.WriteTimeout/2)
 		}
 	}
-	s.mu.Lock()
-	hold = min(hold, cmp.Or(s.ownTimeout, hold))
-	h.until = h.since.Add(hold)
-	h.timer = time.AfterFunc(hold, h.signal)
-	srv.reviewLocked(x, h, hold)
-	polls := &srv.polls
-	if s.lively {
-		polls = &srv.livelyPolls
-	}
-	s.mu.Unlock()
-	var long chan struct{} // told when it has been held for long
-	if !srv.opts.HoldInHandler && web != nil && mayTake(w, x.request) {
-		long = make(chan struct{}, 1)
-		watched := &watched{slow: func() { long <- struct{}{} }}
-		polls.enter(watched)
-		defer polls.leave(watched)
-	}
-	for {
+	s.beginHold(x, h, hold)
+	h.wake = make(chan struct{}, 1)
+	if h.waitAt(waitsInHandler) {
 		select {
 		case <-h.wake:
-			h.timer.Stop()
-			srv.unhold(h)
-			srv.released(s, h)
-			srv.lookAround(s, h)
-			x.connect = h
-			return true
 		case <-x.ctx.Done():
-			srv.unhold(h)
-			s.abandon(h)
-			srv.released(s, h)
-			return false
-		case <-long:
-			if srv.takePoll(x, web, w, control) {
+			if h.place.Swap(signalled) == waitsInHandler {
+				srv.giveUp(h)
 				return false
 			}
 		}
 	}
+	srv.endHold(h)
+	x.connect = h
+	return true
 }
 
-// mayTake reports whether the connection of a request may be taken from
-// net/http: nothing but net/http itself may know of it.
-func mayTake(w http.ResponseWriter, r *http.Request) bool {
-	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && !r.Close && r.TLS == nil && isBare(w)
+// beginHold sets when a connect's time is over.
+func (s *Session) beginHold(x *exchange, h *held, hold time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.until = h.since.Add(min(hold, cmp.Or(s.ownTimeout, hold)))
+	s.holdUntilLocked(h.until)
+	s.srv.reviewLocked(x, h, hold)
 }
 
-// isBare reports whether a response is that of net/http's server for HTTP/1,
-// with no wrapper around it.
-func isBare(w http.ResponseWriter) bool {
-	t := reflect.TypeOf(w)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
+// endHold is called before a held connect is answered.
+func (srv *Server) endHold(h *held) {
+	srv.unhold(h)
+	srv.released(h.session, h)
+	srv.lookAround(h.session, h)
+}
+
+// giveUp is called for a held connect whose connection is gone.
+func (srv *Server) giveUp(h *held) {
+	srv.unhold(h)
+	h.session.abandon(h)
+	srv.released(h.session, h)
 }

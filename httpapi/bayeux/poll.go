@@ -40,7 +40,11 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{srv: srv, ctx: r.Context(), request: r, browser: srv.readCookie(r)}
 	defer x.release()
 	x.run(list)
-	if x.parked != nil && !srv.park(x, w, clock.control) {
+	if p, ok := srv.detach(x, w, r); ok {
+		srv.answerOutside(x, p)
+		return
+	}
+	if x.parked != nil && !srv.park(x, clock.control) {
 		return
 	}
 	srv.respond(x, w, clock)
@@ -162,6 +166,7 @@ func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
 	flying = len(list) > 0 && !s.queue.acking
 	if x.handshake == nil && (h != nil || !s.connectOnly && s.socket == nil) {
 		list = s.queue.take(x.srv.opts.MaxResponseBytes)
+		x.carried = len(list)
 		flying = len(list) > 0 && !s.queue.acking
 	}
 	if h != nil {

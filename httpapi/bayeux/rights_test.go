@@ -127,7 +127,7 @@ func TestRightsThatEnd(t *testing.T) {
 	})
 	for name, inHandler := range map[string]bool{"taken": false, "in its handler": true} {
 		item(t, "T20 held poll "+name, &bayeux.Options{
-			HoldInHandler: inHandler,
+			StayInHandler: inHandler,
 			Reauthenticate: func(_ context.Context, r *http.Request, _ *bayeux.Session) error {
 				if gone.Load() && r.Header.Get("Cookie") != "" {
 					return errors.New("logged out")

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lane"
 )
 
 // Session is one client. Its methods may be called concurrently, also after
@@ -53,6 +55,8 @@ type Session struct {
 	advise                                  bool // the next connect reply tells new times
 	expiry                                  *time.Timer
 	fires                                   time.Time // when expiry does; it may be too early
+	holdEnd                                 *time.Timer
+	holdFires                               time.Time // when holdEnd does; it may be too early
 	lazy                                    *time.Timer
 	sent                                    bucket    // messages from the client
 	active                                  time.Time // when there was more than connects
@@ -65,31 +69,19 @@ type Session struct {
 type held struct {
 	message   *Message
 	advise    bool
-	crowded   bool          // refused its hold, as its browser has others
-	browser   string        // counted for this browser; empty if not
-	wake      chan struct{} // long-polling: tells the parked request
-	socket    *socket       // WebSocket
+	crowded   bool   // refused its hold, as its browser has others
+	browser   string // counted for this browser; empty if not
+	session   *Session
+	socket    *socket // WebSocket; nil for long-polling
 	since     time.Time
 	until     time.Time
-	timer     *time.Timer // fires at until; nil before the request is parked
 	overtaken bool
-	taken     atomic.Pointer[takenPoll] // long-polling: what waits in place of the request
+	place     atomic.Int32  // long-polling: where it waits
+	wake      chan struct{} // long-polling in its handler: tells that there is an answer
+	pending   lane.Pending  // long-polling outside of it
 	hooks     holdHooks
 	review    *heldReview // long-polling: nil if nobody is asked
 	positions []byte      // for the replay extension; nil without
-}
-
-func (h *held) signal() {
-	if h.wake == nil {
-		return
-	}
-	select {
-	case h.wake <- struct{}{}:
-	default:
-	}
-	if t := h.taken.Load(); t != nil {
-		t.interrupt()
-	}
 }
 
 // newToken returns an unguessable name of letters and digits, 160 bits.
@@ -117,7 +109,7 @@ func (s *Session) Created() time.Time { return s.created }
 // present, since the server would notice the end of its connection.
 func (s *Session) LastSeen() time.Time {
 	s.mu.Lock()
-	polling := (s.local != nil || s.held != nil && s.held.wake != nil) && !s.closed
+	polling := (s.local != nil || s.held != nil && s.held.socket == nil) && !s.closed
 	s.mu.Unlock()
 	if polling {
 		return time.Now()
@@ -261,7 +253,7 @@ func (s *Session) wakeLocked() step {
 		return step{push: s.socket}
 	}
 	if h := s.held; h != nil {
-		if h.wake != nil {
+		if h.socket == nil {
 			h.signal()
 			return step{}
 		}
@@ -319,10 +311,10 @@ func (s *Session) SetTimeout(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ownTimeout, s.advise = max(0, d), true
-	if h := s.held; h != nil && h.timer != nil && s.ownTimeout > 0 {
+	if h := s.held; h != nil && s.ownTimeout > 0 {
 		if end := h.since.Add(s.ownTimeout); end.Before(h.until) {
 			h.until = end
-			h.timer.Reset(max(0, time.Until(end)))
+			s.holdUntilLocked(end)
 		}
 	}
 }
@@ -502,9 +494,11 @@ func (s *Session) close(reason Reason) (finish func()) {
 	if s.lazy != nil {
 		s.lazy.Stop()
 	}
+	if s.holdEnd != nil {
+		s.holdEnd.Stop()
+	}
 	if h != nil && h.socket != nil {
 		s.held = nil
-		h.timer.Stop()
 	}
 	s.mu.Unlock()
 

@@ -360,7 +360,6 @@ func (s *Session) lost(k *socket) {
 	h := s.held
 	if h != nil && h.socket == k {
 		s.held = nil
-		h.timer.Stop()
 		s.armLocked()
 	} else {
 		h = nil
@@ -390,7 +389,6 @@ func (k *socket) sessionEnded(s *Session, reason Reason, h *held) {
 		replies = append(replies, []byte(serverDisconnect))
 	}
 	if h != nil && h.socket == k {
-		h.timer.Stop()
 		s.mu.Lock()
 		replies = append(replies, s.connectReplyLocked(h))
 		s.mu.Unlock()

@@ -51,7 +51,7 @@ func (k *socket) kick() {
 		return
 	}
 	k.writing = true
-	k.srv.enqueue(k)
+	k.srv.outbox.enqueue(k)
 }
 
 // flush is for the reader, after it has processed a frame. It writes what has
@@ -84,7 +84,7 @@ func (k *socket) write() {
 			return
 		}
 	}
-	k.srv.enqueue(k)
+	k.srv.outbox.enqueue(k)
 }
 
 // take appends all that is to be written now. Without anything the caller is no
@@ -144,7 +144,7 @@ func (k *socket) writeLater(batch []outgoing, begun bool) {
 			err = k.conn.WriteFrames(appendFrames(nil, batch)...)
 		}
 		if k.wrote(batch, err) {
-			k.srv.enqueue(k)
+			k.srv.outbox.enqueue(k)
 		}
 	})
 }

@@ -113,7 +113,7 @@ func TestHeldConnectLeavesTheHandler(t *testing.T) {
 	}{
 		{"plain", nil, sameWriter, 0},
 		{"wrapped", nil, wrapped, 1},
-		{"HoldInHandler", &bayeux.Options{HoldInHandler: true}, sameWriter, 1},
+		{"StayInHandler", &bayeux.Options{StayInHandler: true}, sameWriter, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -1,0 +1,382 @@
+package lane
+
+import (
+	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Response is the http.ResponseWriter of a request of a Lane.
+type Response struct {
+	conn     *conn
+	header   http.Header
+	detached bool
+	status   int    // 0 before it is decided
+	head     []byte // header lines, as they were when it was
+	length   int    // of the body, as the handler says; -1 if it does not
+	body     []byte // what is not sent yet
+	written  int    // bytes of the body so far
+	sent     bool   // the header is out
+	err      error
+}
+
+// maxBody is how much of a body is kept to find out its length.
+const maxBody = 64 << 10
+
+// Detach takes the request out of the handler's hands: the handler must not use
+// the response any more, and returns. It reports false if the response has begun.
+func (w *Response) Detach() (Pending, bool) {
+	if w.status != 0 || w.detached {
+		return Pending{}, false
+	}
+	w.detached = true
+	c := w.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = true
+	c.number++
+	c.head = appendHeader(c.head[:0], w.header)
+	return Pending{c, c.number}, true
+}
+
+// Header implements http.ResponseWriter.
+func (w *Response) Header() http.Header { return w.header }
+
+// WriteHeader implements http.ResponseWriter. It ignores statuses below 200.
+func (w *Response) WriteHeader(status int) {
+	if w.status != 0 || w.detached || status < 200 {
+		return
+	}
+	w.status, w.length = status, -1
+	if text := w.header.Get("Content-Length"); text != "" {
+		w.length = number(text)
+	}
+	if headerHas(w.header, "Connection", "close") {
+		w.conn.mu.Lock()
+		w.conn.closing = true
+		w.conn.mu.Unlock()
+	}
+	w.head = appendHeader(nil, w.header)
+	for _, name := range []string{"Content-Type", "Date"} {
+		for _, value := range w.header[name] {
+			w.head = appendField(w.head, name, value)
+		}
+	}
+}
+
+func headerHas(h http.Header, name, token string) bool {
+	for _, line := range h[name] {
+		for part := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Write implements io.Writer.
+func (w *Response) Write(b []byte) (int, error) {
+	switch {
+	case w.detached:
+		return 0, http.ErrHijacked
+	case w.err != nil:
+		return 0, w.err
+	}
+	w.WriteHeader(http.StatusOK)
+	switch {
+	case !hasBody(w.status):
+		return 0, http.ErrBodyNotAllowed
+	case w.length >= 0 && w.written+len(b) > w.length:
+		return 0, http.ErrContentLength
+	}
+	w.written += len(b)
+	w.body = append(w.body, b...)
+	if len(w.body) > maxBody {
+		if err := w.FlushError(); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}
+
+// FlushError sends what was written. A response whose length is not known then
+// ends with its connection.
+func (w *Response) FlushError() error {
+	switch {
+	case w.detached:
+		return http.ErrHijacked
+	case w.err != nil:
+		return w.err
+	}
+	w.WriteHeader(http.StatusOK)
+	w.send(w.length)
+	return w.err
+}
+
+// Flush implements http.Flusher.
+func (w *Response) Flush() {
+	// Write reports the error.
+	_ = w.FlushError()
+}
+
+// SetReadDeadline does nothing, because the body has been read.
+func (w *Response) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing: each write has its time.
+func (w *Response) SetWriteDeadline(time.Time) error { return nil }
+
+// EnableFullDuplex does nothing, because the body has been read.
+func (w *Response) EnableFullDuplex() error { return nil }
+
+func hasBody(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// send sends what there is. The length is that of the whole body, -1 if it is
+// not known.
+func (w *Response) send(length int) {
+	c := w.conn
+	var b []byte
+	if !w.sent {
+		w.sent = true
+		b = append(appendStatus(b, w.status), w.head...)
+		if w.written > 0 && len(w.header["Content-Type"]) == 0 {
+			b = appendField(b, "Content-Type", http.DetectContentType(w.body))
+		}
+		if len(w.header["Date"]) == 0 {
+			b = c.host.lane.appendDate(b)
+		}
+		c.mu.Lock()
+		c.closing = c.closing || length < 0 && hasBody(w.status)
+		closing := c.closing
+		c.mu.Unlock()
+		if closing {
+			b = appendField(b, "Connection", "close")
+		}
+		if length >= 0 && hasBody(w.status) {
+			b = appendField(b, "Content-Length", strconv.Itoa(length))
+		}
+		b = append(b, lineEnd...)
+	}
+	b = append(b, w.body...)
+	w.body = w.body[:0]
+	if len(b) > 0 {
+		w.err = c.write(b)
+	}
+}
+
+// finish sends the rest of the response. It reports whether the connection can
+// be used again.
+func (w *Response) finish() bool {
+	w.WriteHeader(http.StatusOK)
+	if w.err == nil {
+		length := w.length
+		if !w.sent && length < 0 {
+			length = w.written
+		}
+		w.send(length)
+	}
+	c := w.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.err != nil || w.length >= 0 && w.written < w.length && hasBody(w.status) || c.closing {
+		c.broken = true
+		return false
+	}
+	if c.idle > 0 {
+		c.armLocked(c.idle)
+	}
+	return true
+}
+
+// write writes everything, and waits if it must.
+func (c *conn) write(b []byte) error {
+	if c.direct.usable() {
+		n, err := c.direct.write(b)
+		if err != nil || n == len(b) {
+			return err
+		}
+		b = b[n:]
+	}
+	return c.writeSlowly(b)
+}
+
+// appendHeader appends the lines of a header that are for whoever answers to
+// choose.
+func appendHeader(b []byte, h http.Header) []byte {
+	for name, values := range h {
+		switch name {
+		case "Connection", "Content-Length", "Content-Type", "Date", "Trailer", "Transfer-Encoding":
+			continue
+		}
+		if !validName(name) {
+			continue // such as those that stand for trailers
+		}
+		for _, value := range values {
+			b = appendField(b, name, value)
+		}
+	}
+	return b
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	start := len(b)
+	b = append(b, strings.Trim(value, " \t")...)
+	for i := start; i < len(b); i++ {
+		if b[i] == '\r' || b[i] == '\n' {
+			b[i] = ' '
+		}
+	}
+	return append(b, lineEnd...)
+}
+
+// exchange is what one request needs, in one piece.
+type exchange struct {
+	response Response
+	ctx      requestContext
+	body     body
+	url      url.URL
+}
+
+// handle has a request answered, or taken out of the handler's hands. It reports
+// whether this goroutine goes on with reading.
+func (c *conn) handle(q *request) bool {
+	const usual = 8 // header fields of a response
+	e := &exchange{url: *q.url}
+	e.response.conn, e.response.header = c, make(http.Header, usual)
+	e.ctx.parent = c.base.Context()
+	e.body.rest = q.body
+	r := c.base.WithContext(&e.ctx)
+	r.URL, r.RequestURI, r.Host, r.Header = &e.url, q.uri, q.host, q.header
+	r.Body, r.ContentLength = &e.body, int64(len(q.body))
+	c.end = drop
+	ok := c.run(&e.response, r)
+	e.ctx.end()
+	_ = e.body.Close() // cannot fail
+	switch {
+	case e.response.detached:
+		return c.end != move
+	case !ok:
+		return false
+	}
+	return e.response.finish()
+}
+
+// run calls the handler. It reports false if that has panicked.
+func (c *conn) run(w *Response, r *http.Request) (ok bool) {
+	web := c.host.web
+	defer func() {
+		fault := recover()
+		if ok = fault == nil; ok || fault == http.ErrAbortHandler {
+			return
+		}
+		logf := log.Printf
+		if web.ErrorLog != nil {
+			logf = web.ErrorLog.Printf
+		}
+		logf("http: panic serving %v: %v\n%s", r.RemoteAddr, fault, debug.Stack())
+	}()
+	handler := web.Handler
+	if handler == nil {
+		handler = http.DefaultServeMux
+	}
+	handler.ServeHTTP(w, r)
+	return true
+}
+
+// body is what a request carries, for as long as it is handled.
+type body struct {
+	mu   sync.Mutex
+	rest []byte
+	over bool
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.over:
+		return 0, http.ErrBodyReadAfterClose
+	case len(b.rest) == 0:
+		return 0, io.EOF
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// Close implements io.Closer.
+func (b *body) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over, b.rest = true, nil
+	return nil
+}
+
+// requestContext ends with its request. Most are never asked for that, so what
+// it takes is made when it is needed.
+type requestContext struct {
+	parent context.Context
+
+	mu     sync.Mutex
+	real   context.Context
+	cancel context.CancelFunc
+	over   bool
+}
+
+func (c *requestContext) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// Deadline implements context.Context.
+func (c *requestContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+
+// Done implements context.Context.
+func (c *requestContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.real == nil {
+		c.real, c.cancel = context.WithCancel(c.parent)
+		if c.over {
+			c.cancel()
+		}
+	}
+	return c.real.Done()
+}
+
+// Err implements context.Context.
+func (c *requestContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return context.Canceled
+	}
+	return c.parent.Err()
+}
+
+// Value implements context.Context. Once there is a real context it is asked, so
+// that package context needs no goroutine for children.
+func (c *requestContext) Value(key any) any {
+	c.mu.Lock()
+	real := c.real
+	c.mu.Unlock()
+	if real != nil {
+		return real.Value(key)
+	}
+	return c.parent.Value(key)
+}

@@ -1,0 +1,113 @@
+package bayeux
+
+import (
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lane"
+)
+
+// A session whose last held connect was answered within this time will likely
+// have a message soon.
+const lively = 5 * time.Second
+
+// detach takes a request out of its handler, and its connection out of net/http,
+// if that is possible. It leaves those of strangers where they are.
+func (srv *Server) detach(x *exchange, w http.ResponseWriter, r *http.Request) (lane.Pending, bool) {
+	if x.session == nil || x.handshake != nil || x.status != 0 || x.setCookie != "" {
+		return lane.Pending{}, false
+	}
+	if own, ok := w.(*lane.Response); ok {
+		p, ok := own.Detach()
+		if ok && x.parked != nil && !x.session.isLively() {
+			p.Shrink()
+		}
+		return p, ok
+	}
+	if srv.opts.StayInHandler || !mayTake(w, r) {
+		return lane.Pending{}, false
+	}
+	p, err := srv.lane.Take(w, r)
+	return p, err == nil
+}
+
+// mayTake reports whether the connection of a request may be taken from
+// net/http: nothing but net/http itself may know of it.
+func mayTake(w http.ResponseWriter, r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && !r.Close && r.TLS == nil && isBare(w)
+}
+
+// isBare reports whether a response is that of net/http's server for HTTP/1,
+// with no wrapper around it.
+func isBare(w http.ResponseWriter) bool {
+	t := reflect.TypeOf(w)
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "net/http" && t.Elem().Name() == "response"
+}
+
+func (s *Session) isLively() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lively
+}
+
+// answerOutside answers a request that was detached, now or, for a connect that
+// is to be held, when there is something to say.
+func (srv *Server) answerOutside(x *exchange, p lane.Pending) {
+	h := x.parked
+	if x.connect != nil || h != nil {
+		srv.answers.rush.came()
+	}
+	if h == nil {
+		if c := x.connect; c != nil && len(x.replies) == 0 && srv.answers.rush.pausing() {
+			// So that it gets more messages at once.
+			c.pending = p
+			c.place.Store(signalled)
+			srv.answers.enqueue(c)
+			return
+		}
+		if x.connect != nil {
+			srv.answers.rush.pressed()
+		}
+		x.awaitCalls()
+		srv.answer(x, p)
+		return
+	}
+	h.pending = p
+	h.session.beginHold(x, h, x.hold)
+	if !h.waitAt(waitsOutside) {
+		h.write()
+		return
+	}
+	p.OnGone(func() {
+		if h.place.Swap(signalled) == waitsOutside {
+			srv.giveUp(h)
+		}
+	})
+}
+
+// write answers a held connect.
+func (h *held) write() {
+	srv := h.session.srv
+	srv.endHold(h)
+	srv.answer(&exchange{srv: srv, session: h.session, connect: h, parked: h}, h.pending)
+}
+
+// answer writes the response to a detached request.
+func (srv *Server) answer(x *exchange, p lane.Pending) {
+	status := http.StatusOK
+	body, overtaken, flying := x.assemble()
+	srv.answers.rush.carried.Add(int64(x.carried))
+	if overtaken {
+		status, body = srv.opts.DuplicateConnectStatus, nil
+	}
+	srv.mu.RLock()
+	closing := srv.closing
+	srv.mu.RUnlock()
+	rearm := x.connect != nil && !overtaken
+	p.Answer(status, body, closing, func(err error) {
+		if !overtaken {
+			x.session.written(flying, err == nil, rearm)
+		}
+	})
+}
