@@ -29,6 +29,7 @@ type Server struct {
 	outbox   outbox // of WebSockets
 	answers  outbox // of held connects outside of their handlers
 	joined   joinedFrame
+	spares   spares
 	sequence *sequence
 	key      []byte // signs browser cookies
 	life     context.Context

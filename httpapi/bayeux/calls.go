@@ -31,7 +31,6 @@ type call struct {
 	srv     *Server
 	s       *Session
 	r       Request
-	message Message // what the request's points to, if the client sent it alone
 	v       *service
 	ctx     callContext
 	state   atomic.Int32
@@ -77,14 +76,7 @@ func (x *exchange) call(s *Session, m *Message) string {
 		return errBusy
 	}
 	c := &call{srv: x.srv, s: s, v: v}
-	if x.size > 1 {
-		c.r.Message = m.detach()
-	} else {
-		// The reply to the message must not depend on the handler.
-		c.message = *m
-		c.r.Message = &c.message
-	}
-	c.r.Data, c.r.session, c.r.params = c.r.Message.Data, s, params
+	c.r.Message, c.r.Data, c.r.session, c.r.params = m, m.Data, s, params
 	if x.socket == nil {
 		c.done = make(chan struct{})
 	}
@@ -98,28 +90,52 @@ func (x *exchange) call(s *Session, m *Message) string {
 }
 
 // enqueueCall puts a call into its session's queue. Who reads a WebSocket runs
-// the calls itself, after it has answered the frame.
+// the calls itself, after it has answered the frame; the first of them does not
+// get into the queue.
 func (x *exchange) enqueueCall(s *Session, c *call) bool {
 	q := &s.calls
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.stopped || len(q.waiting) >= x.srv.opts.MaxPendingCalls {
+	waiting := len(q.waiting)
+	if x.firstCall != nil {
+		waiting++
+	}
+	if q.stopped || waiting >= x.srv.opts.MaxPendingCalls {
 		return false
 	}
 	if q.life == nil {
 		q.life, q.cancel = context.WithCancel(x.srv.life)
 	}
+	free := !x.runsCalls && q.running < x.srv.opts.MaxCalls
+	if free && x.socket != nil && waiting == 0 && x.size == 1 {
+		x.runsCalls, x.firstCall = true, c
+		q.running++
+		return true
+	}
+	c.detach(x.size)
 	q.waiting = append(q.waiting, c)
 	switch {
-	case x.runsCalls || q.running >= x.srv.opts.MaxCalls:
+	case !free:
 	case x.socket != nil:
 		x.runsCalls = true
 		q.running++
 	default:
 		q.running++
-		x.srv.tasks.spawn(func() { q.drain(nil) })
+		x.srv.tasks.spawn(func() { q.drain(nil, nil) })
 	}
 	return true
+}
+
+// detach gives the call a message of its own: it may run while the reply to the
+// message is being formed, and others of the request need not be kept for it.
+func (c *call) detach(messages int) {
+	if messages > 1 {
+		c.r.Message = c.r.Message.detach()
+	} else {
+		own := *c.r.Message
+		c.r.Message = &own
+	}
+	c.r.Data = c.r.Message.Data
 }
 
 // awaitCalls gives quick handlers the chance to have their results in the
@@ -153,9 +169,13 @@ func (v *service) busy(s *Session) bool {
 	return v.stuck.Load() >= maxStuck || s.stuck.Load() >= maxStuckOfSession
 }
 
-// drain runs what waits. It ends early if a call took so long that another
-// goroutine has taken its place.
-func (q *callQueue) drain(b *borrowed) {
+// drain runs the first call, if there is one, and what waits. It ends early if a
+// call took so long that another goroutine has taken its place.
+func (q *callQueue) drain(b *borrowed, first *call) {
+	// Nobody cancels while a call runs unless those that wait are dropped too.
+	if first != nil && q.life.Err() == nil && !first.runOn(b) {
+		return
+	}
 	for {
 		q.mu.Lock()
 		if len(q.waiting) == 0 {
@@ -171,13 +191,18 @@ func (q *callQueue) drain(b *borrowed) {
 		q.waiting[0] = nil
 		q.waiting = q.waiting[1:]
 		q.mu.Unlock()
-		if b != nil && !b.moved {
-			c.borrows = b
-		}
-		if !c.run() {
+		if !c.runOn(b) {
 			return
 		}
 	}
+}
+
+// runOn runs the call on a goroutine that may be borrowed.
+func (c *call) runOn(b *borrowed) (inTime bool) {
+	if b != nil && !b.moved {
+		c.borrows, c.r.socket = b, b.socket
+	}
+	return c.run()
 }
 
 // topUp starts the goroutines that calls may have and that were saved while it
@@ -187,7 +212,7 @@ func (q *callQueue) topUp(srv *Server) {
 	defer q.mu.Unlock()
 	for n := len(q.waiting); n > 0 && q.running < srv.opts.MaxCalls; n-- {
 		q.running++
-		srv.tasks.spawn(func() { q.drain(nil) })
+		srv.tasks.spawn(func() { q.drain(nil, nil) })
 	}
 }
 
@@ -273,7 +298,7 @@ func (c *call) abandon() {
 	c.s.stuck.Add(1)
 	c.v.stuck.Add(1)
 	if c.state.CompareAndSwap(callRunning, callAbandoned) {
-		c.srv.tasks.spawn(func() { c.s.calls.drain(nil) })
+		c.srv.tasks.spawn(func() { c.s.calls.drain(nil, nil) })
 		return
 	}
 	c.s.stuck.Add(-1)

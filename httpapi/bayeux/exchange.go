@@ -31,16 +31,20 @@ type exchange struct {
 	connect   *held     // connect to be answered with the messages
 	parked    *held     // connect to be held
 	hold      time.Duration
+	own       *ownFrame // replies of a WebSocket; nil if there are none
 	setCookie string
 	status    int    // HTTP status instead of replies, if not 0
 	code      string // and its error code
 	calls     []chan struct{}
-	runsCalls bool   // the session's calls wait for this exchange to run them
-	stranger  bool   // the first message had no session that it may use
-	final     bool   // the client was told that there is no way back
-	hookLate  bool   // a hook was given up
-	carried   int    // queued messages in the response
-	ref       string // of the log line about the present message; empty if there is none
+	runsCalls bool // the session's calls wait for this exchange to run them
+	firstCall *call
+	calling   borrowed
+	list      [1]*Message // room for the messages
+	stranger  bool        // the first message had no session that it may use
+	final     bool        // the client was told that there is no way back
+	hookLate  bool        // a hook was given up
+	carried   int         // queued messages in the response
+	ref       string      // of the log line about the present message; empty if there is none
 }
 
 func (x *exchange) transport() string {
@@ -97,6 +101,13 @@ func (x *exchange) add(r *reply) {
 	if r.to.ext != nil {
 		r.ext = x.srv.timesync(r.to, r.ext)
 	}
+	if x.socket != nil {
+		if x.own == nil {
+			x.own = x.srv.spares.frame()
+		}
+		x.own.add(r)
+		return
+	}
 	if x.replies == nil {
 		x.replies = x.room[:0]
 	}
@@ -135,9 +146,6 @@ func (x *exchange) one(m *Message, alone bool) {
 	if !x.throttle(s) || !alone && !x.carry(s) {
 		x.fail(m, errTooManyMessages)
 		return
-	}
-	if m.Channel != metaConnect {
-		s.busyAt(m.received)
 	}
 	if text := x.incoming(s, m); text != "" {
 		x.fail(m, text)
@@ -222,6 +230,11 @@ func (x *exchange) throttle(s *Session) bool {
 
 // await waits for the session's turn, unless too many do so already.
 func (s *Session) await(ctx context.Context) bool {
+	select {
+	case s.turn <- struct{}{}:
+		return true
+	default:
+	}
 	const most = 16
 	s.mu.Lock()
 	if s.waiting >= most {
@@ -283,13 +296,16 @@ func (x *exchange) release() {
 // may not use it. The first message of a request decides for all.
 func (x *exchange) find(m *Message) *Session {
 	if x.session == nil && x.socket != nil {
+		if s := x.socket.latest(); s != nil && sameText(s.id, m.clientID) && s.touch(m) {
+			x.session = s
+			return s
+		}
 		x.session = x.socket.bound()
 	}
 	if x.session != nil {
-		if !sameText(x.session.id, m.clientID) || !x.session.Alive() {
+		if !sameText(x.session.id, m.clientID) || !x.session.touch(m) {
 			return nil
 		}
-		x.session.touch()
 		return x.session
 	}
 	if x.stranger {
@@ -311,7 +327,7 @@ func (x *exchange) find(m *Message) *Session {
 		return nil
 	}
 	x.session = s
-	s.touch()
+	s.touch(m)
 	return s
 }
 

@@ -2,7 +2,9 @@ package bayeux
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -138,9 +140,7 @@ func (s *scanner) str() ([]byte, error) {
 	s.at++
 	from := s.at
 	for s.at < len(s.text) {
-		for s.at < len(s.text) && plain(s.text[s.at]) {
-			s.at++
-		}
+		s.at += plainRun(s.text[s.at:])
 		if s.at == len(s.text) {
 			return nil, errJSON
 		}
@@ -167,6 +167,26 @@ func (s *scanner) str() ([]byte, error) {
 
 // plain reports whether a byte of a string stands for itself.
 func plain(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
+
+// plainRun returns how many plain bytes b begins with. It looks at eight at a
+// time: the sums below have the top bit of a byte set if that is not plain, and
+// perhaps of bytes after the first of those.
+func plainRun(b []byte) int {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	n := 0
+	for len(b)-n >= 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		quote, slash := w^each*'"', w^each*'\\'
+		if odd := (w | (w - each*' ') | (quote-each)&^quote | (slash-each)&^slash) & top; odd != 0 {
+			return n + bits.TrailingZeros64(odd)/8
+		}
+		n += 8
+	}
+	for n < len(b) && plain(b[n]) {
+		n++
+	}
+	return n
+}
 
 func (s *scanner) escape() error {
 	if s.at+1 >= len(s.text) {
@@ -323,8 +343,7 @@ func (s *scanner) object(visit func(member)) error {
 		if err != nil {
 			return err
 		}
-		name := fieldName(raw)
-		if !seen.add(name) {
+		if !seen.add(raw) {
 			return errJSON
 		}
 		s.space()
@@ -338,7 +357,7 @@ func (s *scanner) object(visit func(member)) error {
 			return err
 		}
 		if visit != nil {
-			visit(member{name, s.text[from:s.at]})
+			visit(member{fieldName(raw), s.text[from:s.at:s.at]})
 		}
 		more, err := s.next('}')
 		if err != nil || !more {
@@ -379,21 +398,25 @@ func fieldName(raw []byte) string {
 // keySet finds repeated keys. Most objects have few keys, for which a linear
 // look over an array on the stack is cheaper than a map.
 type keySet struct {
-	few  [12]string
+	few  [8][]byte
 	n    int
 	many map[string]struct{}
 }
 
-func (k *keySet) add(name string) bool {
+// add adds a key as it was sent. It reports false if the set has it already.
+func (k *keySet) add(name []byte) bool {
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = []byte(unescape(name))
+	}
 	if k.many != nil {
-		if _, found := k.many[name]; found {
+		if _, found := k.many[string(name)]; found {
 			return false
 		}
-		k.many[name] = struct{}{}
+		k.many[string(name)] = struct{}{}
 		return true
 	}
 	for _, other := range k.few[:k.n] {
-		if other == name {
+		if string(other) == string(name) {
 			return false
 		}
 	}
@@ -404,9 +427,9 @@ func (k *keySet) add(name string) bool {
 	}
 	k.many = make(map[string]struct{}, 4*len(k.few))
 	for _, other := range k.few {
-		k.many[other] = struct{}{}
+		k.many[string(other)] = struct{}{}
 	}
-	k.many[name] = struct{}{}
+	k.many[string(name)] = struct{}{}
 	return true
 }
 
@@ -466,6 +489,9 @@ func intValue(raw []byte) (int64, bool) {
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
+	if ordinary(s) {
+		return append(append(b, s...), '"')
+	}
 	for _, r := range s {
 		switch {
 		case r == '"' || r == '\\':
@@ -479,4 +505,14 @@ func appendString(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// ordinary reports whether appendString appends s as it is.
+func ordinary(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; !plain(c) || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }

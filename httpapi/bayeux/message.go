@@ -124,18 +124,31 @@ func (m *Message) forReply() *Message {
 	return c
 }
 
+// familiar is text that the messages of a client have again and again, so that
+// it needs no new memory each time.
+type familiar struct {
+	client  string // the client's id
+	channel string // a service channel in canonical form
+}
+
 // decodeBatch reads the messages of one request or frame. It fails for text
 // that is not JSON or is over a limit; a message that is merely wrong gets a
 // fault, so that its neighbours are still served.
 func decodeBatch(body []byte, o *Options) ([]*Message, error) {
+	return decodeInto(nil, body, o, familiar{})
+}
+
+// decodeInto is decodeBatch into the room that an empty list has, if that is
+// enough.
+func decodeInto(list []*Message, body []byte, o *Options, f familiar) ([]*Message, error) {
 	s := &scanner{text: body, maxDepth: o.MaxDepth, tokens: o.MaxTokens}
 	s.space()
 	if s.peek() == '{' {
-		m, err := decodeMessage(s, o)
+		m, err := decodeMessage(s, o, f)
 		if err != nil {
 			return nil, err
 		}
-		return []*Message{m}, s.end()
+		return append(list, m), s.end()
 	}
 	if s.peek() != '[' {
 		return nil, errJSON
@@ -143,13 +156,12 @@ func decodeBatch(body []byte, o *Options) ([]*Message, error) {
 	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	var list []*Message
 	for more := s.peek() != ']'; more; {
 		if len(list) == o.MaxBatch {
 			return nil, errBatchSize
 		}
 		s.tokens = o.MaxTokens
-		m, err := decodeMessage(s, o)
+		m, err := decodeMessage(s, o, f)
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +184,7 @@ func (s *scanner) end() error {
 	return nil
 }
 
-func decodeMessage(s *scanner, o *Options) (*Message, error) {
+func decodeMessage(s *scanner, o *Options, f familiar) (*Message, error) {
 	if s.peek() != '{' {
 		return nil, errJSON
 	}
@@ -186,27 +198,43 @@ func decodeMessage(s *scanner, o *Options) (*Message, error) {
 	if err := s.object(func(f member) { m.fields = append(m.fields, f) }); err != nil {
 		return nil, err
 	}
-	m.interpret(o)
+	m.interpret(o, f)
 	return m, nil
 }
 
 // interpret reads the fields that the protocol knows. The first thing that is
 // wrong becomes the message's fault.
-func (m *Message) interpret(o *Options) {
-	if raw, ok := lookup(m.fields, "id"); ok && string(raw) != "null" {
-		if m.ID, ok = messageID(raw); !ok {
-			m.blame(errMessageIDInvalid)
+func (m *Message) interpret(o *Options, known familiar) {
+	var channel []byte
+	for i := range m.fields {
+		raw := m.fields[i].value
+		switch m.fields[i].name {
+		case "id":
+			ok := string(raw) == "null"
+			if !ok {
+				m.ID, ok = messageID(raw)
+			}
+			if !ok {
+				m.blame(errMessageIDInvalid)
+			}
+		case "channel":
+			channel = raw
+		case "clientId":
+			if isText(raw, known.client) {
+				m.clientID = known.client
+			} else {
+				m.clientID, _ = stringValue(raw)
+			}
+		case "data":
+			m.Data = raw
+		case "ext":
+			m.ext = members(raw)
 		}
 	}
-	m.interpretChannel(o)
-	if raw, ok := lookup(m.fields, "clientId"); ok {
-		m.clientID, _ = stringValue(raw)
-	}
-	if raw, ok := lookup(m.fields, "data"); ok {
-		m.Data = raw
-	}
-	if raw, ok := lookup(m.fields, "ext"); ok {
-		m.ext = members(raw)
+	if isText(channel, known.channel) {
+		m.Channel, m.wireChannel = known.channel, known.channel
+	} else {
+		m.interpretChannel(channel, o)
 	}
 	if m.Channel == metaConnect {
 		m.interpretAdvice()
@@ -216,9 +244,14 @@ func (m *Message) interpret(o *Options) {
 	}
 }
 
-func (m *Message) interpretChannel(o *Options) {
-	raw, ok := lookup(m.fields, "channel")
-	if !ok || string(raw) == "null" {
+// isText reports whether raw is a text that has nothing to escape. It may say
+// no if it is.
+func isText(raw []byte, text string) bool {
+	return text != "" && len(raw) == len(text)+2 && raw[0] == '"' && string(raw[1:len(raw)-1]) == text
+}
+
+func (m *Message) interpretChannel(raw []byte, o *Options) {
+	if raw == nil || string(raw) == "null" {
 		m.blame(errChannelMissing)
 		return
 	}
@@ -244,10 +277,15 @@ func (m *Message) blame(fault string) {
 // messageID reads an id: letters and digits, or an unsigned whole number.
 func messageID(raw []byte) (string, bool) {
 	const maxID = 64
-	id := string(raw)
+	inner := raw
 	if raw[0] == '"' {
-		id, _ = stringValue(raw)
+		inner = raw[1 : len(raw)-1]
 	}
+	// Escapes could only spell letters and digits, in six bytes each.
+	if len(inner) > 6*maxID {
+		return "", false
+	}
+	id := unescape(inner)
 	if id == "" || len(id) > maxID {
 		return "", false
 	}
@@ -360,6 +398,11 @@ type reply struct {
 
 // encode forms the reply's JSON.
 func (r *reply) encode() []byte {
+	return r.appendTo(make([]byte, 0, 128+len(r.members)+len(r.ext)+len(r.to.subscription)))
+}
+
+// appendTo appends the reply's JSON.
+func (r *reply) appendTo(b []byte) []byte {
 	m := r.to
 	if !r.bare {
 		for _, f := range m.replyExt {
@@ -371,7 +414,6 @@ func (r *reply) encode() []byte {
 	if r.ref != "" {
 		r.ext = appendMember(r.ext, "ref", refJSON(r.ref))
 	}
-	b := make([]byte, 0, 128+len(r.members)+len(r.ext)+len(m.subscription))
 	b = append(b, '{')
 	if m.ID != "" {
 		b = append(b, `"id":"`...)

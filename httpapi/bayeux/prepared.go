@@ -92,7 +92,12 @@ func encodeDelivery(channel string, data []byte, extra []member) *Prepared {
 		b = append(b, `,"data":`...)
 		b = append(b, data...)
 	}
-	b = append(b, "}]"...)
+	return framed(channel, append(b, "}]"...))
+}
+
+// framed makes a message of an array with its JSON, which comes after room for
+// a frame's header.
+func framed(channel string, b []byte) *Prepared {
 	return &Prepared{channel: channel, frame: b[wsframe.HeaderRoom:], wire: wsframe.FinishText(b)}
 }
 

@@ -26,7 +26,7 @@ type queue struct {
 }
 
 type entry struct {
-	message *Prepared
+	message *Prepared // nil if it only keeps a place
 	batch   uint64    // batch in which it was last sent, 0 if never
 	lazy    time.Time // when a lazy message is due; zero for a prompt one
 }
@@ -71,16 +71,23 @@ func (q *queue) takeInto(list []*Prepared, maxBytes int) []*Prepared {
 	if q.flying > 0 || len(q.entries) == 0 {
 		return nil
 	}
-	n, size := 0, 0
+	return q.takeBehind(list, maxBytes)
+}
+
+// takeBehind is takeInto for who has what is in flight in hand, and settles it
+// together with this.
+func (q *queue) takeBehind(list []*Prepared, maxBytes int) []*Prepared {
+	first := q.flying
+	n, size := first, 0
 	for n < len(q.entries) {
 		size += len(q.entries[n].message.frame)
-		if n > 0 && size > maxBytes {
+		if n > first && size > maxBytes {
 			break
 		}
 		n++
 	}
-	list = slices.Grow(list, n)
-	for i := range q.entries[:n] {
+	list = slices.Grow(list, n-first)
+	for i := first; i < n; i++ {
 		list = append(list, q.entries[i].message)
 	}
 	if q.acking {
@@ -100,6 +107,25 @@ func (q *queue) takeInto(list []*Prepared, maxBytes int) []*Prepared {
 	return list
 }
 
+// reserve makes an entry in flight for a message that is written without having
+// been in the queue. It reports false if others come before it.
+func (q *queue) reserve() bool {
+	if q.acking || len(q.entries) > 0 {
+		return false
+	}
+	q.entries, q.flying = append(q.room[:0], entry{}), 1
+	return true
+}
+
+// reserved reports whether there is such an entry.
+func (q *queue) reserved() bool { return len(q.entries) > 0 && q.entries[0].message == nil }
+
+// restore puts the message into that entry after all.
+func (q *queue) restore(p *Prepared) {
+	q.entries[0].message = p
+	q.bytes += p.cost()
+}
+
 // settle ends the flight of what take returned.
 func (q *queue) settle(written bool) {
 	if written {
@@ -110,7 +136,9 @@ func (q *queue) settle(written bool) {
 
 func (q *queue) drop(n int) {
 	for i := range q.entries[:n] {
-		q.free(q.entries[i].message)
+		if p := q.entries[i].message; p != nil {
+			q.free(p)
+		}
 		q.entries[i] = entry{}
 	}
 	q.entries = q.entries[n:]

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
 
 // ServiceHandler answers one remote call by calling [Request.Reply] or
@@ -25,8 +27,8 @@ type Request struct {
 
 	session  *Session
 	params   map[string]string
-	mu       sync.Mutex
-	answered bool
+	socket   *socket // whose reader runs the handler; nil for another goroutine
+	answered atomic.Bool
 }
 
 // Param returns what the named {segment} of the handler's pattern stands for
@@ -41,55 +43,63 @@ func (r *Request) Reply(result json.RawMessage) error { return r.answer(result, 
 // Fail answers with a failure value, otherwise like Reply.
 func (r *Request) Fail(data json.RawMessage) error { return r.answer(data, false) }
 
-func (r *Request) hasAnswer() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.answered
-}
+func (r *Request) hasAnswer() bool { return r.answered.Load() }
 
 func (r *Request) answer(data json.RawMessage, ok bool) error {
 	if r.hasAnswer() {
 		return ErrAnswered
 	}
-	p, err := r.encode(data, ok)
-	if err != nil {
-		return fmt.Errorf("answer remote call: %w", err)
-	}
-	r.mu.Lock()
-	if r.answered {
-		r.mu.Unlock()
-		return ErrAnswered
-	}
-	r.answered = true
-	r.mu.Unlock()
-	if r.Message.ID == "" {
-		return nil
-	}
-	return r.session.Deliver(p)
-}
-
-// encode forms the message with the result. The request's own data was checked
-// when it was read.
-func (r *Request) encode(data json.RawMessage, ok bool) (*Prepared, error) {
 	switch {
 	case data == nil:
 		data = json.RawMessage("null")
-	case len(data) == len(r.Data) && &data[0] == &r.Data[0]:
+	case len(data) > 0 && len(data) == len(r.Data) && &data[0] == &r.Data[0]:
+		// It was checked when it was read.
 	default:
 		if err := checkData(data); err != nil {
-			return nil, err
+			return fmt.Errorf("answer remote call: %w", err)
 		}
 	}
-	var room [2]member
-	extra := room[:0]
-	if id := r.Message.ID; id != "" {
-		extra = append(extra, member{"id", []byte(`"` + id + `"`)})
+	if r.answered.Swap(true) {
+		return ErrAnswered
 	}
-	success := "false"
-	if ok {
-		success = "true"
+	a := result{id: r.Message.ID, channel: r.Message.Channel, data: data, ok: ok}
+	switch {
+	case a.id == "":
+		return nil
+	case r.socket != nil && r.socket.sendResult(r.session, &a):
+		return nil
 	}
-	return encodeDelivery(r.Message.Channel, data, append(extra, member{"successful", []byte(success)})), nil
+	return r.session.Deliver(a.prepare())
+}
+
+// result is the answer to a remote call, of parts that were checked before.
+type result struct {
+	id      string
+	channel string
+	data    []byte
+	ok      bool
+}
+
+// size is about how long the result's JSON is, rather too much than too little.
+func (a *result) size() int { return 64 + len(a.channel) + len(a.id) + len(a.data) }
+
+func (a *result) appendTo(b []byte) []byte {
+	b = append(b, `{"channel":`...)
+	b = appendString(b, a.channel)
+	b = append(b, `,"id":"`...)
+	b = append(b, a.id...)
+	b = append(b, `","successful":`...)
+	b = strconv.AppendBool(b, a.ok)
+	b = append(b, `,"data":`...)
+	b = append(b, a.data...)
+	return append(b, '}')
+}
+
+// prepare forms the message for a queue.
+func (a *result) prepare() *Prepared {
+	b := make([]byte, wsframe.HeaderRoom, wsframe.HeaderRoom+a.size())
+	b = a.appendTo(append(b, '['))
+	return framed(a.channel, append(b, ']'))
 }
 
 // service is a handler with the segments of its pattern.

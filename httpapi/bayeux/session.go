@@ -207,14 +207,18 @@ func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
 		due = time.Now().Add(lazy)
 	}
 	s.queue.push(p, due)
-	if s.srv.opts.DeliveriesAreActivity {
-		s.active = time.Now()
-	}
+	s.deliveredLocked()
 	next := s.wakeLocked()
 	s.mu.Unlock()
 	next.run()
 	s.srv.stats.delivered.Add(1)
 	return nil
+}
+
+func (s *Session) deliveredLocked() {
+	if s.srv.opts.DeliveriesAreActivity {
+		s.active = time.Now()
+	}
 }
 
 // step is what has to happen after a session's lock is released.
@@ -365,23 +369,23 @@ func (s *Session) lifeLocked() time.Duration {
 	return cmp.Or(s.ownMaxInterval, s.srv.opts.MaxInterval)
 }
 
-// busyAt notes activity other than connects.
-func (s *Session) busyAt(t time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.active = t
-}
-
-// touch notes evidence of life. It postpones the expiry, but never beyond what
-// a connect would give.
-func (s *Session) touch() {
-	now := time.Now()
+// touch notes evidence of life: a message that came just now. It postpones the
+// expiry, but never beyond what a connect would give. It reports whether the
+// session has not ended.
+func (s *Session) touch(m *Message) bool {
+	now := m.received
 	s.seen.Store(now.UnixNano())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if until := now.Add(s.lifeLocked()); !s.deadline.IsZero() && s.deadline.Before(until) {
-		s.deadline = until
+	if m.Channel != metaConnect {
+		s.active = now
 	}
+	if !s.deadline.IsZero() {
+		if until := now.Add(s.lifeLocked()); s.deadline.Before(until) {
+			s.deadline = until
+		}
+	}
+	return !s.closed
 }
 
 // processingLocked starts the clock that ends the session unless its connect,

@@ -25,6 +25,7 @@ type socket struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	asked   time.Time // when the last ping was sent; for the reader only
+	known   familiar  // for the reader only
 
 	mu       sync.Mutex
 	room     sync.Cond // signalled when pending falls
@@ -35,6 +36,8 @@ type socket struct {
 	closed   bool
 	busy     bool // a frame is being processed
 	corked   bool // its replies are being collected, and written together
+	own      *ownFrame
+	more     bool // somebody had something to write while that was not possible
 	code     int  // with which to close once pending is written; 0 not to
 	reason   string
 	unbound  time.Time // since when there is no session
@@ -146,41 +149,53 @@ func (k *socket) serve() (moved bool) {
 		if err != nil {
 			return false // the client was told why, if that is possible
 		}
-		if k.leaving() {
-			// What the client still says is too late; its goodbye is not.
+		switch k.begin() {
+		case frameLate:
 			continue
+		case frameLost:
+			return false
 		}
-		list, err := decodeBatch(text, &k.srv.opts)
+		x := k.srv.spares.exchange()
+		x.srv, x.ctx, x.request, x.socket, x.browser = k.srv, k.ctx, k.request, k, k.browser
+		list, err := decodeInto(x.list[:0], text, &k.srv.opts, k.known)
 		if err != nil {
 			k.close(closePolicy, err.Error())
 			return false
 		}
-		x := &exchange{srv: k.srv, ctx: k.ctx, request: k.request, socket: k, browser: k.browser}
-		if !k.awaitRoom() {
-			return false
-		}
-		if k.process(x, list) {
+		moved := k.process(x, list)
+		if moved {
 			return true
 		}
+		k.learn(list)
+		k.srv.spares.reuse(x)
+	}
+}
+
+// learn notes what the client will likely say again.
+func (k *socket) learn(list []*Message) {
+	m := list[0]
+	if m.clientID == k.known.client && m.Channel == k.known.channel || !isService(m.Channel) || m.Channel != m.wireChannel || m.fault != "" {
+		return
+	}
+	if s := k.bound(); s != nil {
+		k.known = familiar{client: s.id, channel: m.Channel}
 	}
 }
 
 // process does what a frame asks for, its remote calls included. It reports
 // whether another goroutine reads.
 func (k *socket) process(x *exchange, list []*Message) (moved bool) {
-	calls := borrowed{socket: k}
+	calls := &x.calling
+	calls.socket = k
 	defer func() {
 		if !calls.moved {
 			k.processed()
 		}
 	}()
-	k.mu.Lock()
-	k.busy = true
-	k.mu.Unlock()
 	k.reply(x, list)
 	if x.runsCalls {
 		// Their results are written together with the replies.
-		x.session.calls.drain(&calls)
+		x.session.calls.drain(calls, x.firstCall)
 	}
 	return calls.moved
 }
@@ -188,44 +203,61 @@ func (k *socket) process(x *exchange, list []*Message) (moved bool) {
 func (k *socket) reply(x *exchange, list []*Message) {
 	defer x.release()
 	x.run(list)
-	k.mu.Lock()
-	k.corked = true
-	k.mu.Unlock()
 	k.answer(x)
 }
 
-// processed writes what has come of a frame.
-func (k *socket) processed() {
-	k.mu.Lock()
-	k.busy = false
-	k.mu.Unlock()
-	k.flush()
-}
+// What becomes of a frame that was read.
+const (
+	frameGood = iota
+	frameLate // what the client still says is too late; its goodbye is not
+	frameLost // the connection is gone
+)
 
-// awaitRoom holds back a client that does not read its replies.
-func (k *socket) awaitRoom() bool {
+// begin says whether a frame is to be processed, after it has held back a
+// client that does not read its replies.
+func (k *socket) begin() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.code != 0 {
+		return frameLate
+	}
 	for k.bytes > maxPendingBytes && !k.closed {
 		k.room.Wait()
 	}
-	return !k.closed
+	if k.closed {
+		return frameLost
+	}
+	k.busy = true
+	return frameGood
+}
+
+// collect keeps what is to be written until the frame has been processed.
+func (k *socket) collect(f *ownFrame) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.corked, k.own = true, f
 }
 
 // answer sends the replies of one frame. They go ahead of queued messages,
 // because clients measure the network by them; only a connect's reply follows
 // the messages that it stands for.
 func (k *socket) answer(x *exchange) {
-	replies := x.replies
-	if x.handshake != nil {
-		replies = append([][]byte{x.handshake}, replies...)
+	if x.onlyReplies() {
+		k.collect(x.own)
+		return
 	}
+	k.collect(nil)
 	if x.status != 0 {
 		k.leave(closeTryAgain, closeReason(x.code, x.ref))
 		return
 	}
-	if len(replies) > 0 {
-		k.send(outgoing{frame: textFrame(nil, replies...)})
+	switch {
+	case x.handshake != nil && x.own != nil:
+		k.send(outgoing{frame: textFrame(nil, x.handshake, x.own.messages())})
+	case x.handshake != nil:
+		k.send(outgoing{frame: textFrame(nil, x.handshake)})
+	case x.own != nil:
+		k.send(x.own.finish())
 	}
 	s := x.session
 	if s == nil {
@@ -265,6 +297,18 @@ func (k *socket) answer(x *exchange) {
 	if x.final {
 		k.leave(closeUnauthorized, "Unauthorized")
 	}
+}
+
+// onlyReplies reports whether answering takes no more than writing the replies.
+func (x *exchange) onlyReplies() bool {
+	return x.status == 0 && x.handshake == nil && len(x.greeting) == 0 && x.connect == nil && !x.final
+}
+
+// latest returns the session of the socket, which may have ended.
+func (k *socket) latest() *Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.session
 }
 
 // bound returns the live session of the socket.
@@ -321,12 +365,6 @@ func (k *socket) leave(code int, reason string) {
 	}
 	k.mu.Unlock()
 	k.kick()
-}
-
-func (k *socket) leaving() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.code != 0
 }
 
 // gone ends the socket after its reader has ended.

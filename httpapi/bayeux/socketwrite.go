@@ -12,10 +12,15 @@ import (
 type outgoing struct {
 	frame   []byte
 	settles *Session
+	result  []byte // a message in the frame that is in no queue
 }
 
-func (o outgoing) settle(written bool) {
-	if o.settles != nil {
+func (o *outgoing) settle(written bool) {
+	switch {
+	case o.settles == nil:
+	case o.result != nil:
+		o.settles.resultWritten(o.result, written)
+	default:
 		o.settles.written(true, written, false)
 	}
 }
@@ -47,6 +52,7 @@ func (k *socket) send(out outgoing) {
 func (k *socket) kick() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.more = true
 	if k.writing || k.closed || k.corked {
 		return
 	}
@@ -54,18 +60,45 @@ func (k *socket) kick() {
 	k.srv.outbox.enqueue(k)
 }
 
-// flush is for the reader, after it has processed a frame. It writes what has
-// come of that itself.
-func (k *socket) flush() {
+// processed writes what has come of a frame. It is for the reader, who does so
+// itself.
+func (k *socket) processed() {
+	var room [few]outgoing
 	k.mu.Lock()
-	k.corked = false
-	if k.writing || k.closed {
+	own, more := k.own, k.more
+	k.own, k.busy, k.corked = nil, false, false
+	batch := room[:0]
+	if own != nil {
+		batch = append(batch, own.finish())
+		// What was delivered after the result waits for it without a word.
+		more = more || own.s != nil
+	}
+	if k.closed {
+		k.mu.Unlock()
+		settle(batch, false)
+		return
+	}
+	if k.writing {
+		// Whoever writes goes on with it.
+		for _, out := range batch {
+			k.pending = append(k.pending, out)
+			k.bytes += len(out.frame)
+		}
 		k.mu.Unlock()
 		return
 	}
 	k.writing = true
+	batch, end := k.takeLocked(batch, more)
 	k.mu.Unlock()
-	k.write()
+	if !k.writeBatch(batch, end) {
+		return
+	}
+	if own != nil {
+		k.srv.spares.reuseFrame(own)
+	}
+	if !k.finished() {
+		k.write()
+	}
 }
 
 // write writes what is possible without waiting: neither a reader nor a socket
@@ -75,24 +108,44 @@ func (k *socket) write() {
 	const most = 2 // after that it is the others' turn
 	var room [few]outgoing
 	for range most {
-		batch, end := k.take(room[:0])
-		switch {
-		case end:
-			k.srv.tasks.spawn(k.depart)
-			return
-		case len(batch) == 0 || !k.tryBatch(batch):
+		k.mu.Lock()
+		batch, end := k.takeLocked(room[:0], true)
+		k.mu.Unlock()
+		if !k.writeBatch(batch, end) || k.finished() {
 			return
 		}
 	}
 	k.srv.outbox.enqueue(k)
 }
 
-// take appends all that is to be written now. Without anything the caller is no
-// longer the writer, unless it has to end the connection. Who does that stays
-// the writer, so that there is no other.
-func (k *socket) take(batch []outgoing) (_ []outgoing, end bool) {
+// writeBatch writes what takeLocked has returned. It reports whether the caller
+// is still the writer.
+func (k *socket) writeBatch(batch []outgoing, end bool) bool {
+	if end {
+		k.srv.tasks.spawn(k.depart)
+		return false
+	}
+	return len(batch) > 0 && k.tryBatch(batch)
+}
+
+// finished reports that there is nothing more to write, and that the caller is
+// no longer the writer.
+func (k *socket) finished() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.more || len(k.pending) > 0 || k.code != 0 || k.closed {
+		return false
+	}
+	k.writing = false
+	return true
+}
+
+// takeLocked appends all that is to be written now, messages of the session only
+// if they are asked for. Without anything the caller is no longer the writer,
+// unless it has to end the connection. Who does that stays the writer, so that
+// there is no other.
+func (k *socket) takeLocked(batch []outgoing, messages bool) (_ []outgoing, end bool) {
+	k.more = false
 	if k.closed {
 		k.writing = false
 		return nil, false
@@ -106,11 +159,8 @@ func (k *socket) take(batch []outgoing) (_ []outgoing, end bool) {
 		k.bytes = 0
 		k.room.Broadcast()
 	}
-	if s := k.session; s != nil && k.code == 0 {
-		var room [16]*Prepared
-		if list := s.takeFor(k, room[:0]); len(list) > 0 {
-			batch = append(batch, outgoing{k.srv.joined.frame(list), s})
-		}
+	if s := k.session; messages && s != nil && k.code == 0 {
+		batch = k.takeMessages(batch, s)
 	}
 	if len(batch) > 0 {
 		return batch, false
@@ -119,6 +169,22 @@ func (k *socket) take(batch []outgoing) (_ []outgoing, end bool) {
 	end = k.code != 0 && !k.busy
 	k.writing = end
 	return nil, end
+}
+
+// takeMessages appends messages that wait for the client. A result that is ahead
+// of them in the batch is settled together with them.
+func (k *socket) takeMessages(batch []outgoing, s *Session) []outgoing {
+	var room [16]*Prepared
+	behind := len(batch) > 0 && batch[0].result != nil && batch[0].settles == s
+	list := s.takeFor(k, room[:0], behind)
+	if len(list) == 0 {
+		return batch
+	}
+	out := outgoing{frame: k.srv.joined.frame(list)}
+	if !behind {
+		out.settles = s
+	}
+	return append(batch, out)
 }
 
 // tryBatch reports whether the batch was written and the caller may go on. If it
@@ -152,14 +218,18 @@ func (k *socket) writeLater(batch []outgoing, begun bool) {
 // wrote settles what was written or not. It reports whether the connection
 // still works.
 func (k *socket) wrote(batch []outgoing, err error) bool {
-	for _, out := range batch {
-		out.settle(err == nil)
-	}
+	settle(batch, err == nil)
 	if err != nil {
 		// The connection is being closed, or the failure has dropped it.
 		k.fail()
 	}
 	return err == nil
+}
+
+func settle(batch []outgoing, written bool) {
+	for i := range batch {
+		batch[i].settle(written)
+	}
 }
 
 // depart closes the connection as was asked for.
@@ -178,12 +248,16 @@ func (k *socket) close(code int, reason string) {
 }
 
 // takeFor hands out messages to a socket, if it is still the way to the
-// client. In acknowledgement mode they leave with connects only.
-func (s *Session) takeFor(k *socket, room []*Prepared) []*Prepared {
+// client. In acknowledgement mode they leave with connects only. Those behind
+// are for a writer that has others in hand.
+func (s *Session) takeFor(k *socket, room []*Prepared, behind bool) []*Prepared {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.socket != k || s.connectOnly || s.busy > 0 || !s.queue.prompt() {
 		return nil
+	}
+	if behind {
+		return s.queue.takeBehind(room, s.srv.opts.MaxResponseBytes)
 	}
 	return s.queue.takeInto(room, s.srv.opts.MaxResponseBytes)
 }
@@ -195,7 +269,5 @@ func (k *socket) fail() {
 	k.pending, k.bytes, k.closed, k.writing = nil, 0, true, false
 	k.room.Broadcast()
 	k.mu.Unlock()
-	for _, out := range pending {
-		out.settle(false)
-	}
+	settle(pending, false)
 }

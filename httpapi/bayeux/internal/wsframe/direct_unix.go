@@ -3,7 +3,6 @@
 package wsframe
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -65,18 +64,18 @@ func (c *Conn) tryRead(fd uintptr) bool {
 	}
 	for {
 		n, err := syscall.Read(int(fd), into)
-		switch {
-		case errors.Is(err, syscall.EINTR):
+		switch err {
+		case nil:
+			if d.got = n; n == 0 {
+				d.readErr = io.EOF
+			}
+		case syscall.EINTR:
 			continue
-		case errors.Is(err, syscall.EAGAIN):
+		case syscall.EAGAIN:
 			in.release(c.up)
 			return false
-		case err != nil:
-			d.readErr = os.NewSyscallError("read", err)
-		case n == 0:
-			d.readErr = io.EOF
 		default:
-			d.got = n
+			d.readErr = os.NewSyscallError("read", err)
 		}
 		return true
 	}
@@ -99,16 +98,16 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 	d := &c.direct
 	for len(d.rest) > 0 {
 		n, err := syscall.Write(int(fd), d.rest)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case errors.Is(err, syscall.EAGAIN):
+		switch err {
+		case nil:
+			d.rest = d.rest[n:]
+		case syscall.EINTR:
+		case syscall.EAGAIN:
 			return true
-		case err != nil:
+		default:
 			d.writeErr = os.NewSyscallError("write", err)
 			return true
 		}
-		d.rest = d.rest[n:]
 	}
 	return true
 }

@@ -70,8 +70,12 @@ func (c *Conn) read(dst []byte) (int, error) {
 		late = r.begun.Add(c.up.opts.MessageTimeout)
 	}
 	for {
-		if err := c.arm(late); err != nil {
-			return 0, err
+		// Without anything late, what is armed is for waking up.
+		if !r.armed || !late.IsZero() {
+			if err := c.arm(late); err != nil {
+				return 0, err
+			}
+			r.armed = true
 		}
 		n, err := c.receive(dst)
 		if n > 0 {
@@ -87,6 +91,7 @@ func (c *Conn) read(dst []byte) (int, error) {
 			return 0, err
 		}
 		now := time.Now()
+		r.armed = false
 		if err := c.expired(now); err != nil {
 			return 0, err
 		}

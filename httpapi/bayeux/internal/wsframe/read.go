@@ -1,7 +1,6 @@
 package wsframe
 
 import (
-	"bytes"
 	"errors"
 	"time"
 	"unicode/utf8"
@@ -22,6 +21,7 @@ type reader struct {
 	message []byte    // what the message has so far
 	checked int       // how much of message is known to be good text
 	begun   time.Time // since when a message or frame is incomplete
+	armed   bool      // the deadline for waking up is set
 
 	controls int       // control frames in the present second
 	second   time.Time // when it began
@@ -128,7 +128,9 @@ func (c *Conn) takeWhole() (Kind, []byte, error) {
 	if r.kind == Text && !utf8.Valid(p) {
 		return 0, nil, breach(CodeInvalidText, "text is not UTF-8")
 	}
-	return r.finish(bytes.Clone(p))
+	own := make([]byte, len(p))
+	copy(own, p)
+	return r.finish(own)
 }
 
 // takePart takes what there is of a frame that is large, or one of several.
