@@ -39,13 +39,14 @@ type call struct {
 	borrows *borrowed     // whose goroutine it runs on; nil for one of its own
 }
 
-// borrowed is the reader of a WebSocket that runs the calls of the frame that
-// it has just read, which is much cheaper than a goroutine for them. When a call
-// turns out to be slow the goroutine stays with the calls, and another one goes
-// on with reading.
+// borrowed is the reader of a connection that runs the calls of what it has just
+// read, which is much cheaper than a goroutine for them. When a call turns out to
+// be slow the goroutine stays with the calls, and another one goes on in its
+// place.
 type borrowed struct {
-	socket *socket
-	moved  bool // another goroutine reads
+	socket *socket // nil for another connection
+	goOn   func()  // what to do in its place; not for a WebSocket
+	moved  bool    // another goroutine is in its place
 }
 
 // stop takes no further calls. Those that a client was told are accepted still
@@ -77,7 +78,7 @@ func (x *exchange) call(s *Session, m *Message) string {
 	}
 	c := &call{srv: x.srv, s: s, v: v}
 	c.r.Message, c.r.Data, c.r.session, c.r.params = m, m.Data, s, params
-	if x.socket == nil {
+	if x.socket == nil && !x.outside {
 		c.done = make(chan struct{})
 	}
 	if !x.enqueueCall(s, c) {
@@ -89,9 +90,9 @@ func (x *exchange) call(s *Session, m *Message) string {
 	return ""
 }
 
-// enqueueCall puts a call into its session's queue. Who reads a WebSocket runs
-// the calls itself, after it has answered the frame; the first of them does not
-// get into the queue.
+// enqueueCall puts a call into its session's queue. Who reads a WebSocket, or a
+// connection that is outside of net/http, runs the calls itself, after it has
+// answered the messages; the first of them does not get into the queue.
 func (x *exchange) enqueueCall(s *Session, c *call) bool {
 	q := &s.calls
 	q.mu.Lock()
@@ -107,7 +108,7 @@ func (x *exchange) enqueueCall(s *Session, c *call) bool {
 		q.life, q.cancel = context.WithCancel(x.srv.life)
 	}
 	free := !x.runsCalls && q.running < x.srv.opts.MaxCalls
-	if free && x.socket != nil && waiting == 0 && x.size == 1 {
+	if free && (x.socket != nil || x.outside) && waiting == 0 && x.size == 1 {
 		x.runsCalls, x.firstCall = true, c
 		q.running++
 		return true
@@ -116,7 +117,7 @@ func (x *exchange) enqueueCall(s *Session, c *call) bool {
 	q.waiting = append(q.waiting, c)
 	switch {
 	case !free:
-	case x.socket != nil:
+	case x.socket != nil || x.outside:
 		x.runsCalls = true
 		q.running++
 	default:
@@ -283,8 +284,12 @@ func (c *call) returned(fault any) bool {
 func (c *call) takesLong() {
 	c.disarm = context.AfterFunc(&c.ctx, c.abandon)
 	c.s.calls.topUp(c.srv)
-	if b := c.borrows; b != nil {
+	switch b := c.borrows; {
+	case b == nil:
+	case b.socket != nil:
 		c.srv.tasks.start(b.socket.goOn)
+	default:
+		c.srv.tasks.start(b.goOn)
 	}
 }
 

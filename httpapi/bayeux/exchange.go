@@ -40,6 +40,7 @@ type exchange struct {
 	firstCall *call
 	calling   borrowed
 	list      [1]*Message // room for the messages
+	outside   bool        // the request is on a connection of the lane
 	stranger  bool        // the first message had no session that it may use
 	final     bool        // the client was told that there is no way back
 	hookLate  bool        // a hook was given up

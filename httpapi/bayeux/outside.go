@@ -12,24 +12,52 @@ import (
 // have a message soon.
 const lively = 5 * time.Second
 
-// detach takes a request out of its handler, and its connection out of net/http,
-// if that is possible. It leaves those of strangers where they are.
-func (srv *Server) detach(x *exchange, w http.ResponseWriter, r *http.Request) (lane.Pending, bool) {
+// goOutside takes a request out of its handler, and its connection out of
+// net/http, if that is possible, and answers it or will. It leaves those of
+// strangers where they are.
+func (srv *Server) goOutside(x *exchange, w http.ResponseWriter, r *http.Request) bool {
 	if x.session == nil || x.handshake != nil || x.status != 0 || x.setCookie != "" {
-		return lane.Pending{}, false
+		return false
 	}
 	if own, ok := w.(*lane.Response); ok {
-		p, ok := own.Detach()
-		if ok && x.parked != nil && !x.session.isLively() {
-			p.Shrink()
+		if x.parked != nil && !x.session.isLively() {
+			own.Shrink()
 		}
-		return p, ok
+		p, ok := own.Detach()
+		if !ok {
+			return false
+		}
+		if x.runsCalls {
+			srv.runCalls(x, own, p)
+		} else {
+			srv.answerOutside(x, p)
+		}
+		return true
 	}
 	if srv.opts.StayInHandler || !mayTake(w, r) {
-		return lane.Pending{}, false
+		return false
 	}
 	p, err := srv.lane.Take(w, r)
-	return p, err == nil
+	if err == nil {
+		srv.answerOutside(x, p)
+	}
+	return err == nil
+}
+
+// runCalls runs the calls of a request on the goroutine that reads, so that
+// their results go out with the response. If one is slow another goroutine
+// answers and reads.
+func (srv *Server) runCalls(x *exchange, w *lane.Response, p lane.Pending) {
+	calls := borrowed{goOn: func() {
+		srv.answerOutside(x, p)
+		w.GoOn()
+	}}
+	x.session.calls.drain(&calls, x.firstCall)
+	if calls.moved {
+		w.Leave()
+		return
+	}
+	srv.answerOutside(x, p)
 }
 
 // mayTake reports whether the connection of a request may be taken from

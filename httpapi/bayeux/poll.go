@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lane"
 )
 
 // servePost serves one request of the long-polling transport.
@@ -37,11 +39,11 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, status, err.Error())
 		return
 	}
-	x := &exchange{srv: srv, ctx: r.Context(), request: r, browser: srv.readCookie(r)}
+	_, outside := w.(*lane.Response)
+	x := &exchange{srv: srv, ctx: r.Context(), request: r, browser: srv.readCookie(r), outside: outside}
 	defer x.release()
 	x.run(list)
-	if p, ok := srv.detach(x, w, r); ok {
-		srv.answerOutside(x, p)
+	if srv.goOutside(x, w, r) {
 		return
 	}
 	if x.parked != nil && !srv.park(x, clock.control) {

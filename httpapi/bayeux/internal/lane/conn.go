@@ -36,7 +36,6 @@ type conn struct {
 	room     *[roomBytes]byte // nil if there is nothing in it
 	from, to int              // the part of room that counts
 	tries    int              // how often the present request was incomplete
-	end      outcome
 
 	mu      sync.Mutex
 	changed sync.Cond // signalled when waits or broken changes
@@ -49,13 +48,15 @@ type conn struct {
 	armed   bool      // a deadline for reading is set
 }
 
-// outcome says what becomes of a connection that is not read any more.
+// outcome says how it goes on with a connection.
 type outcome int
 
 const (
-	drop outcome = iota // it ends
-	pass                // it goes to net/http
-	move                // another goroutine reads
+	stay  outcome = iota // reading goes on
+	drop                 // it ends
+	pass                 // it goes to net/http
+	move                 // a fresh goroutine reads
+	moved                // another goroutine reads already
 )
 
 func newConn(h *host, n net.Conn) *conn {
@@ -84,15 +85,21 @@ func (c *conn) serve() {
 		c.to = copy(c.space(), c.early)
 		c.early = c.early[c.to:]
 	}
-	more := c.digest()
-	for more {
-		more = c.wait()
+	next := c.digest()
+	for next == stay {
+		next = c.wait()
 	}
-	c.finish()
+	switch next {
+	case moved:
+	case move:
+		c.host.lane.opts.Start(c.serve)
+	default:
+		c.finish(next == pass)
+	}
 }
 
-// wait waits for bytes and deals with them. It reports whether that may go on.
-func (c *conn) wait() bool {
+// wait waits for bytes and deals with them.
+func (c *conn) wait() outcome {
 	if c.direct.usable() {
 		return c.came(c.direct.read())
 	}
@@ -108,7 +115,7 @@ func (c *conn) wait() bool {
 	return c.came(n, err)
 }
 
-func (c *conn) came(n int, err error) bool {
+func (c *conn) came(n int, err error) outcome {
 	c.to += n
 	switch {
 	case n > 0:
@@ -116,8 +123,7 @@ func (c *conn) came(n int, err error) bool {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return c.awake()
 	}
-	c.end = drop
-	return false
+	return drop
 }
 
 // space returns memory to read into.
@@ -137,34 +143,32 @@ func (c *conn) release() {
 	c.room, c.from, c.to = nil, 0, 0
 }
 
-// digest handles the requests that have come. It reports whether more can come.
-func (c *conn) digest() bool {
+// digest handles the requests that have come.
+func (c *conn) digest() outcome {
 	for c.from < c.to {
 		if !c.ready() {
-			c.end = drop
-			return false
+			return drop
 		}
 		q, size, v := parse(c.room[c.from:c.to], *c.host.lane.urls.Load(), c.maxHeader)
 		switch {
 		case v == foreign || v == incomplete && c.tries == mostTries:
-			c.end = pass
-			return false
+			return pass
 		case v == incomplete:
 			if c.tries++; c.tries == 1 {
 				c.arm(c.host.lane.opts.ReadTimeout)
 			}
 			c.to = copy(c.room[:], c.room[c.from:c.to])
 			c.from = 0
-			return true
+			return stay
 		}
 		c.from += size
 		c.tries = 0
-		if !c.handle(&q) {
-			return false
+		if next := c.handle(&q); next != stay {
+			return next
 		}
 	}
 	c.release()
-	return true
+	return stay
 }
 
 // ready waits until the request before is answered. It reports false if the
@@ -179,19 +183,17 @@ func (c *conn) ready() bool {
 	return !c.broken
 }
 
-// awake is called when a deadline for reading has passed. It reports whether
-// reading goes on.
-func (c *conn) awake() bool {
+// awake is called when a deadline for reading has passed.
+func (c *conn) awake() outcome {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.broken || !c.waits {
 		// It ends, or there was no request for too long.
-		c.end = drop
-		return false
+		return drop
 	}
 	c.armed = true
 	c.disarmLocked()
-	return true
+	return stay
 }
 
 // arm sets how long the connection is read.
@@ -231,13 +233,8 @@ func (c *conn) interruptLocked() {
 	_ = c.net.SetReadDeadline(time.Unix(1, 0))
 }
 
-// finish does what is to become of the connection.
-func (c *conn) finish() {
-	if c.end == move {
-		c.end = drop
-		c.host.lane.opts.Start(c.serve)
-		return
-	}
+// finish ends the connection, or gives it to net/http.
+func (c *conn) finish(pass bool) {
 	c.host.remove(c)
 	c.mu.Lock()
 	c.broken = true
@@ -252,7 +249,7 @@ func (c *conn) finish() {
 		c.release()
 	}
 	rest = append(rest, c.early...)
-	if c.end == pass && c.net.SetReadDeadline(time.Time{}) == nil {
+	if pass && c.net.SetReadDeadline(time.Time{}) == nil {
 		c.host.give(c.net, rest)
 		return
 	}

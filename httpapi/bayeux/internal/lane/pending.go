@@ -35,11 +35,6 @@ func (p Pending) OnGone(f func()) {
 	}
 }
 
-// Shrink lets the connection be read by a fresh goroutine, whose stack is small.
-// It is for requests that will wait for long, and may be called only before the
-// handler that detached the request has returned.
-func (p Pending) Shrink() { p.conn.end = move }
-
 // Answer answers the request with a body of JSON, or with none if body is nil;
 // with last the connection ends after it. It does not wait. It calls done when
 // everything was handed to the network or cannot be, which may be before it

@@ -31,8 +31,6 @@ const (
 	version   = " HTTP/1.1"
 	lineEnd   = "\r\n"
 	headerEnd = "\r\n\r\n"
-
-	usualHeader = 16 // lines, for which room is made
 )
 
 // parse reads a request at the beginning of b and returns its size. It knows a
@@ -58,8 +56,9 @@ func parse(b []byte, urls map[string]*url.URL, maxHeader int) (r request, size i
 		return r, 0, foreign
 	}
 	length := -1
-	r.header = make(http.Header, usualHeader)
-	values := make([]string, 0, usualHeader)
+	fields := strings.Count(rest, lineEnd)
+	r.header = make(http.Header, fields)
+	values := make([]string, 0, fields)
 	for rest != "" {
 		line, rest, _ = strings.Cut(rest, lineEnd)
 		name, value, ok := cutField(line)

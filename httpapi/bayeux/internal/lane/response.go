@@ -17,7 +17,10 @@ import (
 type Response struct {
 	conn     *conn
 	header   http.Header
+	exchange *exchange
 	detached bool
+	shrinks  bool
+	left     bool   // another goroutine reads
 	status   int    // 0 before it is decided
 	head     []byte // header lines, as they were when it was
 	length   int    // of the body, as the handler says; -1 if it does not
@@ -45,6 +48,21 @@ func (w *Response) Detach() (Pending, bool) {
 	c.head = appendHeader(c.head[:0], w.header)
 	return Pending{c, c.number}, true
 }
+
+// Shrink lets the connection be read by a fresh goroutine, whose stack is small,
+// when the handler has returned. It is for requests that will wait for long.
+func (w *Response) Shrink() { w.shrinks = true }
+
+// GoOn lets a fresh goroutine read from the connection and handle requests in
+// place of the one that is kept by the handler, which must call Leave before it
+// returns. The request must have been detached.
+func (w *Response) GoOn() {
+	_ = w.exchange.body.Close() // cannot fail
+	w.conn.host.lane.opts.Start(w.conn.serve)
+}
+
+// Leave is for the handler for which GoOn is called, before or after that.
+func (w *Response) Leave() { w.left = true }
 
 // Header implements http.ResponseWriter.
 func (w *Response) Header() http.Header { return w.header }
@@ -247,28 +265,30 @@ type exchange struct {
 	url      url.URL
 }
 
-// handle has a request answered, or taken out of the handler's hands. It reports
-// whether this goroutine goes on with reading.
-func (c *conn) handle(q *request) bool {
+// handle has a request answered, or taken out of the handler's hands.
+func (c *conn) handle(q *request) outcome {
 	const usual = 8 // header fields of a response
 	e := &exchange{url: *q.url}
-	e.response.conn, e.response.header = c, make(http.Header, usual)
+	e.response.conn, e.response.exchange, e.response.header = c, e, make(http.Header, usual)
 	e.ctx.parent = c.base.Context()
 	e.body.rest = q.body
 	r := c.base.WithContext(&e.ctx)
 	r.URL, r.RequestURI, r.Host, r.Header = &e.url, q.uri, q.host, q.header
 	r.Body, r.ContentLength = &e.body, int64(len(q.body))
-	c.end = drop
 	ok := c.run(&e.response, r)
 	e.ctx.end()
 	_ = e.body.Close() // cannot fail
 	switch {
+	case e.response.left:
+		return moved
+	case e.response.detached && e.response.shrinks:
+		return move
 	case e.response.detached:
-		return c.end != move
-	case !ok:
-		return false
+		return stay
+	case ok && e.response.finish():
+		return stay
 	}
-	return e.response.finish()
+	return drop
 }
 
 // run calls the handler. It reports false if that has panicked.
