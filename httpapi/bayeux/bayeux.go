@@ -199,6 +199,8 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 	case r.Method == http.MethodPost && !srv.opts.DisableLongPolling:
 		srv.servePost(w, r)
+	case r.Method == http.MethodGet && r.URL.RawQuery != "" && r.URL.Query().Has("jsonp"):
+		writeFault(w, http.StatusNotFound, "unknown_transport") // callback-polling is not there
 	default:
 		h.Set("Allow", "POST, OPTIONS")
 		writeFault(w, http.StatusBadRequest, "unknown_transport")

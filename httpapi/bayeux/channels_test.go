@@ -156,10 +156,14 @@ func TestSubscribe(t *testing.T) {
 		wantQuiet(t, c)
 	})
 	item(t, "76 unsubscribe", nil, func(t *testing.T, s *site, transport string) {
-		c := s.connected(t, transport)
+		c, other := s.connected(t, transport), s.connected(t, transport)
 		subscribe(t, c, "/a")
-		for range 2 {
-			wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/unsubscribe","subscription":["/a","/never"]}`))
+		subscribe(t, other, "/others")
+		wantError(t, ask(t, c, `{"id":"1","channel":"/meta/unsubscribe","subscription":["/a","/never"]}`), "400::channel_missing")
+		publish(t, s, "/a", "1")
+		wantNext(t, c, "1")
+		for range 2 { // a client that got no reply sends it again
+			wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/unsubscribe","subscription":["/a","/others","/service/x"]}`))
 		}
 		publish(t, s, "/a", "1")
 		wantQuiet(t, c)

@@ -40,7 +40,7 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	s.connected = true
 	if hold && !x.srv.mayHold(x, s, h) {
 		hold, h.crowded = false, true
-		s.interval = o.MultiSessionInterval
+		s.interval = max(0, o.MultiSessionInterval)
 	}
 	if hold {
 		s.processingLocked(timeout)

@@ -159,7 +159,6 @@ func (o *Options) durations() []namedDuration {
 		{"MaxClientInterval", o.MaxClientInterval, false}, {"CallTimeout", o.CallTimeout, false},
 		{"BodyTimeout", o.BodyTimeout, false}, {"WriteTimeout", o.WriteTimeout, false},
 		{"PingEvery", o.PingEvery, false}, {"PingTimeout", o.PingTimeout, false},
-		{"MultiSessionInterval", o.MultiSessionInterval, false},
 	}
 }
 
@@ -203,7 +202,7 @@ func (o *Options) counts() []namedCount {
 		{"MaxChannelBytes", o.MaxChannelBytes, 16, 4096}, {"MaxChannelSegments", o.MaxChannelSegments, 2, 256},
 		{"MaxSubscriptions", o.MaxSubscriptions, 1, 1 << 20},
 		{"MaxSubscriptionsPerRequest", o.MaxSubscriptionsPerRequest, 1, 1 << 16},
-		{"MaxSessions", o.MaxSessions, 1, 1 << 24}, {"MaxQueue", o.MaxQueue, 1, 1 << 24},
+		{"MaxSessions", o.MaxSessions, 1, 1 << 24}, {"MessagesPerFrame", o.MessagesPerFrame, 0, 1 << 16}, {"MaxQueue", o.MaxQueue, 1, 1 << 24},
 		{"MaxQueueBytes", o.MaxQueueBytes, 1024, 1 << 30}, {"MaxResponseBytes", o.MaxResponseBytes, 1024, 1 << 30},
 		{"MaxMessageBurst", o.MaxMessageBurst, 1, 1 << 24},
 		{"DuplicateConnectStatus", o.DuplicateConnectStatus, 400, 599},

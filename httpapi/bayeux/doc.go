@@ -86,9 +86,11 @@
 //
 // The zero [Options] let everybody in and do everything, as CometD's defaults
 // do. Options.Authenticate decides about handshakes, Options.Reauthenticate
-// looks again at each request and regularly at open WebSockets (where both may
-// run after the handler that upgraded the connection has returned), and
-// Options.Authorize decides about each channel. A session belongs to the
+// looks again at each request and regularly at open WebSockets and held connects
+// (where both may run after the handler of the request has returned).
+// Options.Authorize decides about each channel, or rules for patterns of
+// channels grant and deny, see [ChannelRule]; Options.RecheckSubscriptions and
+// [Session.Reauthorize] ask again what a client may keep. A session belongs to the
 // browser that made it, by a cookie, and to the user that Reauthenticate
 // compares. Pages of other origins are refused unless Options.AllowedOrigins
 // names them, on WebSockets too. The channels /meta/** and /service/** are

@@ -369,6 +369,8 @@ func (s *Session) connectReplyLocked(h *held) []byte {
 	switch {
 	case !s.closed:
 		switch {
+		case h.crowded && s.srv.opts.MultiSessionInterval < 0:
+			r.ok, r.advice = false, `{"multiple-clients":true,`+adviceNone[1:]
 		case h.crowded:
 			r.advice = `{"multiple-clients":true,` + retryAdvice(s.interval, s.timeoutLocked())[1:]
 		case h.advise || s.advise:

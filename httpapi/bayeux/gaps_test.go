@@ -202,6 +202,33 @@ func TestChannelsAndDelivery(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 	}, "websocket")
+	for most, want := range map[int]int{1: 3, 2: 2, 0: 1} {
+		item(t, fmt.Sprintf("127 frames of %d messages", most), &bayeux.Options{MessagesPerFrame: most}, func(t *testing.T, s *site, transport string) {
+			c, _ := s.connected(t, transport).(*socketClient)
+			subscribe(t, c, "/a")
+			for session := range s.Sessions() {
+				session.Batch(func() {
+					for i := range 3 {
+						publish(t, s, "/a", fmt.Sprint(i))
+					}
+				})
+			}
+			var got []*message
+			frames := 0
+			for ; len(got) < 3; frames++ {
+				got = append(got, c.read(t)...)
+			}
+			if frames != want || string(got[0].Data) != "0" || string(got[2].Data) != "2" {
+				t.Errorf("%d frames: %v", frames, got)
+			}
+			synctest.Wait()
+			for session := range s.Sessions() {
+				if n, _ := session.Queued(); n != 0 {
+					t.Errorf("%d messages are left", n)
+				}
+			}
+		}, "websocket")
+	}
 	item(t, "149 no empty ext", nil, func(t *testing.T, s *site, transport string) {
 		c := s.client(t, transport)
 		hello(t, c, `,"ext":{"ack":true}`)

@@ -55,7 +55,7 @@ const (
 func TestThreatT54StuckMessageHooks(t *testing.T) {
 	cases := map[string]struct{ message, hook string }{
 		"Authorize create":  {`{"id":"1","channel":"/meta/subscribe","subscription":"/slow"}`, "create"},
-		"Incoming":          {`{"id":"1","channel":"/meta/unsubscribe","subscription":"/slow"}`, "incoming"},
+		"Incoming":          {`{"id":"1","channel":"/meta/unsubscribe","subscription":"/service/slow"}`, "incoming"},
 		"OnSubscribe":       {`{"id":"1","channel":"/meta/subscribe","subscription":"/slow"}`, "subscribe"},
 		"Authorize publish": {`{"id":"1","channel":"/slow","data":1}`, "publish"},
 		"OnPublish":         {`{"id":"1","channel":"/slow","data":1}`, "onpublish"},

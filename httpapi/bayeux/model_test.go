@@ -49,6 +49,7 @@ type sessionModel struct {
 	client     client
 	alive      bool
 	subscribed map[string]bool
+	left       map[string]bool // has been subscribed
 	pending    []modelEntry
 	batch      int // number of the next batch
 	known      int // what the client acknowledges
@@ -91,7 +92,7 @@ func (m *sessionModel) Handshake(*rapid.T) {
 		ext = `,"ext":{"ack":true}`
 	}
 	hello(m.tb, m.client, ext)
-	m.alive, m.subscribed, m.pending = true, map[string]bool{}, nil
+	m.alive, m.subscribed, m.left, m.pending = true, map[string]bool{}, map[string]bool{}, nil
 	m.batch, m.known = 2, 1 // the first connect has had batch 1
 	m.deadline = time.Now().Add(modelInterval)
 }
@@ -112,11 +113,17 @@ func (m *sessionModel) Subscribe(rt *rapid.T) {
 		return
 	}
 	list := m.collect(`{"id":"s","channel":"/meta/`+verb+`","subscription":"`+name+`"}`, !m.ack)
-	wantOK(m.tb, find(m.tb, list, "s"))
-	if verb == "subscribe" {
+	reply := find(m.tb, list, "s")
+	switch {
+	case verb == "subscribe":
+		wantOK(m.tb, reply)
 		m.subscribed[name] = true
-	} else {
+	case m.subscribed[name], m.left[name]:
+		wantOK(m.tb, reply)
 		delete(m.subscribed, name)
+		m.left[name] = true
+	default: // nobody has it
+		wantError(m.tb, reply, "400::channel_missing")
 	}
 	m.touch()
 }

@@ -319,8 +319,8 @@ type Options struct {
 
 	// MaxConnectsPerBrowser is how many connects are held at once for one
 	// browser over HTTP/1, where browsers open few connections. The others
-	// poll every MultiSessionInterval. They default to 4 and 2 s; Unlimited
-	// is allowed.
+	// poll every MultiSessionInterval, or are sent away if that is negative. They
+	// default to 4 and 2 s; Unlimited is allowed for the first.
 	MaxConnectsPerBrowser int
 	MultiSessionInterval  time.Duration
 
@@ -355,6 +355,11 @@ type Options struct {
 	// MaxResponseBytes is how much of a queue is sent in one HTTP response or
 	// WebSocket frame; more follows in the next. Defaults to 262,144.
 	MaxResponseBytes int
+
+	// MessagesPerFrame is how many queued messages go into one WebSocket frame;
+	// CometD sends 1. It does not concern replies, nor messages that leave with a
+	// connect. Defaults to as many as wait, up to MaxResponseBytes.
+	MessagesPerFrame int
 
 	// BodyTimeout bounds the reading of an HTTP body or of one WebSocket
 	// message once it has begun. Defaults to 10 s.

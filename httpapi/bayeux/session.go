@@ -42,6 +42,7 @@ type Session struct {
 	reason                                  Reason
 	connected                               bool            // a connect has been answered
 	subscriptions                           map[string]bool // false while the hook has not agreed yet
+	left                                    []string        // the channels that it has unsubscribed from last
 	queue                                   queue
 	busy                                    int // requests in progress that will carry messages away
 	held                                    *held

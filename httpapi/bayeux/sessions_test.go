@@ -146,6 +146,18 @@ func TestOwnership(t *testing.T) {
 			t.Fatalf("after %v: %s", time.Since(start), r)
 		}
 	}, "long-polling")
+	item(t, "106 several windows are sent away", &bayeux.Options{MaxConnectsPerBrowser: 1, MultiSessionInterval: -1}, func(t *testing.T, s *site, transport string) {
+		a := s.connected(t, transport).(*poller)
+		b := s.poller(t)
+		b.http.Jar = a.http.Jar
+		hello(t, b, "")
+		held := inBackground(func() []*message { return a.poll(t) })
+		synctest.Wait()
+		if r := one(t, b.poll(t)); r.ok() || r.Advice["multiple-clients"] != true || r.Advice["reconnect"] != "none" {
+			t.Fatalf("got %s", r)
+		}
+		<-held
+	}, "long-polling")
 	item(t, "108 one session a socket", nil, func(t *testing.T, s *site, transport string) {
 		a, b := s.connected(t, transport), s.connected(t, transport)
 		mine := a.id()

@@ -180,11 +180,11 @@ func (k *socket) takeMessages(batch []outgoing, s *Session) []outgoing {
 	if len(list) == 0 {
 		return batch
 	}
-	out := outgoing{frame: k.srv.joined.frame(list)}
+	batch = k.srv.appendMessages(batch, list)
 	if !behind {
-		out.settles = s
+		batch[len(batch)-1].settles = s
 	}
-	return append(batch, out)
+	return batch
 }
 
 // tryBatch reports whether the batch was written and the caller may go on. If it

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 )
 
 // subscribe processes a subscribe message: all its channels or none.
@@ -187,11 +188,15 @@ func (x *exchange) takeBack(s *Session, added, agreed []string) {
 }
 
 // unsubscribe processes an unsubscribe message. A channel that the session
-// does not have is no error, so that a repeated message succeeds.
+// does not have is no error, but one that nobody has is.
 func (x *exchange) unsubscribe(s *Session, m *Message) {
 	for _, name := range m.Subscriptions {
-		if isMeta(name) || name == "/service" {
+		switch {
+		case isMeta(name), name == "/service":
 			x.fail(m, errUnsubscribeFailed)
+			return
+		case !isService(name) && !x.srv.hub.exists(name) && !s.hasLeft(name):
+			x.fail(m, errChannelMissing)
 			return
 		}
 	}
@@ -210,6 +215,9 @@ func (s *Session) unsubscribe(channel string, reason Reason) bool {
 	_, had := s.subscriptions[channel]
 	confirmed := s.subscriptions[channel]
 	delete(s.subscriptions, channel)
+	if had {
+		s.leftLocked(channel)
+	}
 	s.mu.Unlock()
 	if !had {
 		return false
@@ -219,4 +227,22 @@ func (s *Session) unsubscribe(channel string, reason Reason) bool {
 		s.srv.unsubscribed(s, channel, reason)
 	}
 	return true
+}
+
+// mostLeft is how many channels a session remembers that it has left.
+const mostLeft = 8
+
+// leftLocked remembers a channel that the session has left, so that a repeated
+// message succeeds: clients send it again if they got no reply.
+func (s *Session) leftLocked(channel string) {
+	if len(s.left) == mostLeft {
+		s.left = slices.Delete(s.left, 0, 1)
+	}
+	s.left = append(s.left, channel)
+}
+
+func (s *Session) hasLeft(channel string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Contains(s.left, channel)
 }

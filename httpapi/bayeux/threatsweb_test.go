@@ -70,6 +70,11 @@ func TestThreatsFromOtherSites(t *testing.T) {
 				t.Errorf("%s: status %d", method, status)
 			}
 		}
+		for _, query := range []string{"?jsonp=f&message=%5B%5D", "?message=%5B%5D&jsonp=alert(1)//", "?jsonp=" + strings.Repeat("x", 65)} {
+			if status, text, _ := (&site{Server: s.Server, url: s.url + query, transport: s.transport}).request(t, http.MethodGet, ""); status != http.StatusNotFound || !strings.Contains(text, "unknown_transport") {
+				t.Errorf("%s: status %d, %s", query, status, text)
+			}
+		}
 	}, "long-polling")
 	threat(t, "item 178 preflight", o, func(t *testing.T, s *site, transport string) {
 		status, body, header := s.request(t, http.MethodOptions, "", "Origin: https://friend.example", "Access-Control-Request-Method: POST")

@@ -33,6 +33,16 @@ func newUpgrader(o *Options) (*wsframe.Upgrader, error) {
 	return up, nil
 }
 
+// appendMessages packs messages into as few frames as may be.
+func (srv *Server) appendMessages(batch []outgoing, list []*Prepared) []outgoing {
+	if most := srv.opts.MessagesPerFrame; most > 0 {
+		for ; len(list) > most; list = list[most:] {
+			batch = append(batch, outgoing{frame: textFrame(list[:most])})
+		}
+	}
+	return append(batch, outgoing{frame: srv.joined.frame(list)})
+}
+
 // textFrame packs messages into one JSON array in a WebSocket frame. The frame
 // of a single prepared message is shared by all sockets.
 func textFrame(list []*Prepared, replies ...[]byte) []byte {
