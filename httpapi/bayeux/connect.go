@@ -31,7 +31,7 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	if x.socket == nil && s.socket != nil {
 		leaving, s.socket = s.socket, nil
 	}
-	s.deadline = time.Time{}
+	s.deadline, x.cleared = time.Time{}, true
 	timeout := s.timesLocked(m)
 	h := &held{session: s, message: m, socket: x.socket, advise: m.advice.present || s.transport != x.transport()}
 	s.transport = x.transport()

@@ -24,6 +24,7 @@ type exchange struct {
 	tooMany   bool // and are too many
 	carrying  bool // it is the session's turn
 	hushing   bool // session.busy was raised
+	cleared   bool // it stopped the clock that ends the session
 	handshake []byte
 	greeting  []*Prepared // messages that go with the handshake's reply
 	replies   [][]byte
@@ -285,7 +286,10 @@ func (x *exchange) release() {
 	}
 	s.mu.Lock()
 	x.settleLocked()
-	if s.deadline.IsZero() && s.held == nil {
+	// Only if it failed half-way: otherwise its answer has started the clock, and
+	// a newer connect may have stopped it again since.
+	failed := x.cleared && x.connect == nil && x.parked == nil && x.handshake == nil
+	if failed && s.deadline.IsZero() && s.held == nil {
 		s.armLocked()
 	}
 	next := s.wakeLocked()

@@ -78,7 +78,7 @@ func (x *exchange) shake(m *Message) {
 		x.refuse(m, refusalText(err, "", "handshake_denied"), err)
 		return
 	}
-	x.session = s
+	x.session, x.cleared = s, true
 	x.hush(s)
 	if x.socket != nil {
 		x.socket.rebind(s)

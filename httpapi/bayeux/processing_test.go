@@ -3,6 +3,7 @@ package bayeux_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webconferencing/webconferencing/httpapi/bayeux"
@@ -27,6 +28,30 @@ func TestMaxProcessing(t *testing.T) {
 		}
 		wantOK(t, ask(t, c, `{"id":"3","channel":"/meta/connect","advice":{"timeout":0}}`))
 	})
+	item(t, "98 another request does not start the clock", slow(9*time.Second), func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport).(*poller)
+		start := time.Now()
+		send := func(m ...string) <-chan int {
+			return inBackground(func() int { status, _, _ := c.post(t.Context(), say(c, m...)); return status })
+		}
+		connect := send(batch[0], batch[1])
+		synctest.Wait()
+		var others []<-chan int
+		for range 20 { // so many that some do not wait for their turn
+			others = append(others, send(`{"id":"3","channel":"/b","data":1}`))
+		}
+		time.Sleep(5 * time.Second)
+		if s.Stats().Sessions != 1 {
+			t.Errorf("the session has ended after %v", time.Since(start))
+		}
+		<-connect
+		for session := range s.Sessions() {
+			session.Kick()
+		}
+		for _, done := range others {
+			<-done
+		}
+	}, "long-polling")
 	item(t, "98 maxProcessing ends a session that is stuck", slow(20*time.Second), func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		start := time.Now()
