@@ -82,25 +82,39 @@ func (s *Session) isLively() bool {
 // answerOutside answers a request that was detached, now or, for a connect that
 // is to be held, when there is something to say.
 func (srv *Server) answerOutside(x *exchange, p lane.Pending) {
+	rush := srv.answers.rush
 	h := x.parked
-	if x.connect != nil || h != nil {
-		srv.answers.rush.came()
+	if h != nil || x.connect != nil {
+		rush.came()
 	}
-	if h == nil {
-		if c := x.connect; c != nil && len(x.replies) == 0 && srv.answers.rush.pausing() {
-			// So that it gets more messages at once.
-			c.pending = p
-			c.place.Store(signalled)
-			srv.answers.enqueue(c)
-			return
-		}
-		if x.connect != nil {
-			srv.answers.rush.pressed()
-		}
-		x.awaitCalls()
-		srv.answer(x, p)
+	if h != nil {
+		srv.holdOutside(x, p)
 		return
 	}
+	if h = x.connect; h != nil && len(x.replies) == 0 && x.session.hasNews() {
+		if rush.pausing() {
+			// There will be more news when it is its turn.
+			h.pending = p
+			h.place.Store(signalled)
+			srv.answers.enqueue(h)
+			return
+		}
+		rush.pressed()
+	}
+	x.awaitCalls()
+	srv.answer(x, p)
+}
+
+// hasNews reports whether messages wait that a connect's reply could take along.
+func (s *Session) hasNews() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.queue.entries) > 0
+}
+
+// holdOutside holds a connect.
+func (srv *Server) holdOutside(x *exchange, p lane.Pending) {
+	h := x.parked
 	h.pending = p
 	h.session.beginHold(x, h, x.hold)
 	if !h.waitAt(waitsOutside) {
@@ -118,14 +132,15 @@ func (srv *Server) answerOutside(x *exchange, p lane.Pending) {
 func (h *held) write() {
 	srv := h.session.srv
 	srv.endHold(h)
-	srv.answer(&exchange{srv: srv, session: h.session, connect: h, parked: h}, h.pending)
+	x := &exchange{srv: srv, session: h.session, connect: h, parked: h}
+	srv.answer(x, h.pending)
+	srv.answers.rush.carried.Add(int64(x.carried))
 }
 
 // answer writes the response to a detached request.
 func (srv *Server) answer(x *exchange, p lane.Pending) {
 	status := http.StatusOK
 	body, overtaken, flying := x.assemble()
-	srv.answers.rush.carried.Add(int64(x.carried))
 	if overtaken {
 		status, body = srv.opts.DuplicateConnectStatus, nil
 	}

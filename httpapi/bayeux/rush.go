@@ -103,7 +103,11 @@ func (r *rush) left() time.Duration {
 
 // wait waits for the end of the pause.
 func (r *rush) wait() {
-	for d := r.left(); d > 0; d = r.left() {
+	for range 2 { // the end may come nearer once
+		d := r.left()
+		if d <= 0 {
+			return
+		}
 		r.mu.Lock()
 		r.paused = true
 		changed := r.changed
