@@ -98,3 +98,34 @@ func ExamplePrepare() {
 	fmt.Println(string(p.JSON()))
 	// Output: {"channel":"/chat/lobby","offset":7,"data":{"text":"hello"}}
 }
+
+// Rights for patterns of channels: everybody may read the news, and editors
+// write them.
+func ExampleAuthorizer() {
+	news := func(_ context.Context, s *bayeux.Session, op bayeux.Operation, _ string, _ *bayeux.Message) (granted bool, err error) {
+		switch {
+		case op == bayeux.OpSubscribe, op == bayeux.OpCreate:
+			return true, nil
+		case s.Identity().User == "editor":
+			return true, nil
+		}
+		return false, &bayeux.Refusal{Reason: "editors_only"}
+	}
+	server, err := bayeux.New(&bayeux.Options{Channels: []bayeux.ChannelRule{{Pattern: "/news/**", Authorize: news}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Shutdown(context.Background())
+	for _, user := range []string{"reader", "editor"} {
+		session, err := server.NewLocalSession(bayeux.Identity{User: user}, nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(user, session.Subscribe(context.Background(), "/news/**"), session.Publish(context.Background(), "/news/sport", json.RawMessage(`"goal"`)))
+	}
+	// Output:
+	// reader <nil> publish: refused: 403:editors_only
+	// editor <nil> <nil>
+}
