@@ -188,7 +188,7 @@ func decodeMessage(s *scanner, o *Options, f familiar) (*Message, error) {
 	if s.peek() != '{' {
 		return nil, errJSON
 	}
-	const usual = 6 // fields of a typical message
+	const usual = 5 // fields of a typical message
 	whole := new(struct {
 		Message
 		room [usual]member
