@@ -49,8 +49,9 @@ type plan struct {
 type row struct {
 	scenario, transport string
 	args                []string
-	free                bool // not pinned
-	once                bool // noise hardly matters; one round will do
+	label               string // what tells it from another row of the scenario
+	free                bool   // not pinned
+	once                bool   // noise hardly matters; one round will do
 }
 
 func rows() []row {
@@ -60,6 +61,11 @@ func rows() []row {
 			row{scenario: "fanout", transport: transport},
 			row{scenario: "broadcast", transport: transport},
 			row{scenario: "request", transport: transport},
+		)
+		if transport == sockets { // a connection of long-polling has one request at a time
+			list = append(list, row{scenario: "request", transport: transport, label: "16 at once", args: []string{"-window", "16"}})
+		}
+		list = append(list,
 			row{scenario: "rate", transport: transport, args: []string{"-drain", "4s"}},
 			row{scenario: "rate", transport: transport, free: true, args: []string{"-drain", "4s"}},
 			row{scenario: "open", transport: transport},
@@ -71,6 +77,9 @@ func rows() []row {
 
 func (r row) String() string {
 	name := r.scenario
+	if r.label != "" {
+		name += " " + r.label
+	}
 	if r.free {
 		name += " unpinned"
 	}
