@@ -36,11 +36,13 @@ type conn struct {
 	room     *[roomBytes]byte // nil if there is nothing in it
 	from, to int              // the part of room that counts
 	tries    int              // how often the present request was incomplete
+	blanks   int              // bytes of ends of lines that came before it
 
 	mu      sync.Mutex
 	changed sync.Cond // signalled when waits or broken changes
 	number  uint64    // of the present request
 	waits   bool      // its answer is still to be written
+	writing bool      // its answer is being written
 	gone    func()    // to be called if it cannot be written any more; may be nil
 	head    []byte    // header lines of its response
 	broken  bool      // nothing more is to be read or written
@@ -149,6 +151,12 @@ func (c *conn) digest() outcome {
 		if !c.ready() {
 			return drop
 		}
+		if c.skipBlanks(); c.from == c.to {
+			if c.idle > 0 {
+				c.arm(c.idle)
+			}
+			break
+		}
 		q, size, v := parse(c.room[c.from:c.to], *c.host.lane.urls.Load(), c.maxHeader)
 		switch {
 		case v == foreign || v == incomplete && c.tries == mostTries:
@@ -162,13 +170,28 @@ func (c *conn) digest() outcome {
 			return stay
 		}
 		c.from += size
-		c.tries = 0
+		if c.tries > 0 {
+			c.disarm()
+		}
+		c.tries, c.blanks = 0, 0
 		if next := c.handle(&q); next != stay {
 			return next
 		}
 	}
 	c.release()
 	return stay
+}
+
+// skipBlanks passes over the few ends of lines that old clients send after the
+// body of a POST. net/http does so too, but could not tell that they follow one.
+func (c *conn) skipBlanks() {
+	const most = 4
+	for ; c.blanks < most && c.from < c.to; c.blanks++ {
+		if b := c.room[c.from]; b != '\r' && b != '\n' {
+			return
+		}
+		c.from++
+	}
 }
 
 // ready waits until the request before is answered. It reports false if the
@@ -179,7 +202,11 @@ func (c *conn) ready() bool {
 	for c.waits && !c.broken {
 		c.changed.Wait()
 	}
-	c.disarmLocked()
+	// From the first piece of a request on, its own time runs; and the end of
+	// the connection must not be put off.
+	if c.tries == 0 && !c.closing {
+		c.disarmLocked()
+	}
 	return !c.broken
 }
 
@@ -211,6 +238,15 @@ func (c *conn) armLocked(d time.Duration) {
 	}
 }
 
+// disarm lifts the limit, unless the connection is to end.
+func (c *conn) disarm() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.disarmLocked()
+	}
+}
+
 func (c *conn) disarmLocked() {
 	if c.armed && !c.broken {
 		c.armed = false
@@ -233,10 +269,15 @@ func (c *conn) interruptLocked() {
 	_ = c.net.SetReadDeadline(time.Unix(1, 0))
 }
 
-// finish ends the connection, or gives it to net/http.
+// finish ends the connection, or gives it to net/http. An answer on its way is
+// written to its end.
 func (c *conn) finish(pass bool) {
 	c.host.remove(c)
 	c.mu.Lock()
+	for c.writing && !c.broken {
+		// The client may have closed its side only.
+		c.changed.Wait()
+	}
 	c.broken = true
 	waits, gone := c.waits, c.gone
 	c.waits, c.gone = false, nil

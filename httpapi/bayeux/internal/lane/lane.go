@@ -72,9 +72,13 @@ func (l *Lane) Take(w http.ResponseWriter, r *http.Request) (Pending, error) {
 	if err != nil {
 		return Pending{}, err
 	}
+	if e, ok := raw.(*earlyConn); ok && len(e.early) == 0 {
+		raw = e.Conn
+	}
 	l.learn(r.RequestURI)
 	c := newConn(h, raw)
 	c.head = appendHeader(c.head, w.Header())
+	c.closing = endsConnection(w.Header())
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n) // cannot fail: the bytes are there
 		c.early = append(c.early, early...)
@@ -206,6 +210,10 @@ func (h *host) close() {
 
 // give returns a connection to the server, with what was read from it.
 func (h *host) give(conn net.Conn, early []byte) {
+	if e, ok := conn.(*earlyConn); ok {
+		// There must not be a layer for each time that it goes and comes.
+		conn, early = e.Conn, append(early, e.early...)
+	}
 	if len(early) > 0 {
 		conn = &earlyConn{conn, early}
 	}

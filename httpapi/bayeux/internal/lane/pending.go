@@ -21,11 +21,11 @@ type Pending struct {
 }
 
 // OnGone sets what is called, once, if the connection ends before Answer is
-// called. If it has ended already, that is at once.
+// called. If the request cannot be answered any more, that is at once.
 func (p Pending) OnGone(f func()) {
 	c := p.conn
 	c.mu.Lock()
-	here := c.waits && c.number == p.number
+	here := p.openLocked()
 	if here {
 		c.gone = f
 	}
@@ -35,6 +35,12 @@ func (p Pending) OnGone(f func()) {
 	}
 }
 
+// openLocked reports whether the request can be answered.
+func (p Pending) openLocked() bool {
+	c := p.conn
+	return c.waits && !c.writing && !c.broken && c.number == p.number
+}
+
 // Answer answers the request with a body of JSON, or with none if body is nil;
 // with last the connection ends after it. It does not wait. It calls done when
 // everything was handed to the network or cannot be, which may be before it
@@ -42,7 +48,7 @@ func (p Pending) OnGone(f func()) {
 func (p Pending) Answer(status int, body []byte, last bool, done func(error)) {
 	c := p.conn
 	c.mu.Lock()
-	if !c.waits || c.number != p.number || c.broken {
+	if !p.openLocked() {
 		c.mu.Unlock()
 		done(ErrGone)
 		return
@@ -58,6 +64,7 @@ func (p Pending) Answer(status int, body []byte, last bool, done func(error)) {
 	if err == nil && n < len(all) {
 		rest := bytes.Clone(all[n:])
 		outputs.Put(room)
+		c.writing = true
 		c.mu.Unlock()
 		c.host.lane.opts.Spawn(func() {
 			err := c.writeSlowly(rest)
@@ -80,7 +87,7 @@ func (c *conn) answered(err error) {
 }
 
 func (c *conn) answeredLocked(err error) {
-	c.waits = false
+	c.waits, c.writing = false, false
 	switch {
 	case err != nil || c.closing:
 		c.broken = true
@@ -113,13 +120,16 @@ const contentType = "Content-Type: application/json;charset=UTF-8\r\n"
 func (c *conn) appendResponse(b []byte, status int, body []byte) []byte {
 	b = appendStatus(b, status)
 	b = append(b, c.head...)
-	if body != nil {
+	if body != nil && hasBody(status) {
 		b = append(b, contentType...)
 	}
 	if c.closing {
 		b = append(b, "Connection: close\r\n"...)
 	}
 	b = c.host.lane.appendDate(b)
+	if !hasBody(status) {
+		return append(b, lineEnd...)
+	}
 	b = strconv.AppendInt(append(b, "Content-Length: "...), int64(len(body)), 10)
 	return append(append(b, headerEnd...), body...)
 }
@@ -129,7 +139,11 @@ func appendStatus(b []byte, status int) []byte {
 		return append(b, "HTTP/1.1 200 OK\r\n"...)
 	}
 	b = strconv.AppendInt(append(b, "HTTP/1.1 "...), int64(status), 10)
-	return append(append(append(b, ' '), http.StatusText(status)...), lineEnd...)
+	text := http.StatusText(status)
+	if text == "" {
+		text = "status code " + strconv.Itoa(status)
+	}
+	return append(append(append(b, ' '), text...), lineEnd...)
 }
 
 // stamp is a Date line and the second in which it is right.

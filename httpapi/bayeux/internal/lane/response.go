@@ -27,6 +27,11 @@ type Response struct {
 	body     []byte // what is not sent yet
 	written  int    // bytes of the body so far
 	sent     bool   // the header is out
+	sniffs   bool   // the body tells its type
+	dated    bool   // the handler says, or does not want to say, when
+	chunked  bool   // the body is sent in pieces of their own length
+	wentOn   bool   // GoOn was called; under conn.mu
+	fallen   bool   // the handler panicked; under conn.mu
 	err      error
 }
 
@@ -46,6 +51,7 @@ func (w *Response) Detach() (Pending, bool) {
 	c.waits = true
 	c.number++
 	c.head = appendHeader(c.head[:0], w.header)
+	c.closing = c.closing || endsConnection(w.header)
 	return Pending{c, c.number}, true
 }
 
@@ -58,7 +64,15 @@ func (w *Response) Shrink() { w.shrinks = true }
 // returns. The request must have been detached.
 func (w *Response) GoOn() {
 	_ = w.exchange.body.Close() // cannot fail
-	w.conn.host.lane.opts.Start(w.conn.serve)
+	c := w.conn
+	c.mu.Lock()
+	fallen := w.fallen
+	w.wentOn = true
+	c.mu.Unlock()
+	if fallen {
+		return // the goroutine that ran the handler ends the connection
+	}
+	c.host.lane.opts.Start(c.serve)
 }
 
 // Leave is for the handler for which GoOn is called, before or after that.
@@ -67,32 +81,50 @@ func (w *Response) Leave() { w.left = true }
 // Header implements http.ResponseWriter.
 func (w *Response) Header() http.Header { return w.header }
 
-// WriteHeader implements http.ResponseWriter. It ignores statuses below 200.
+// WriteHeader implements http.ResponseWriter.
 func (w *Response) WriteHeader(status int) {
-	if w.status != 0 || w.detached || status < 200 {
+	if w.status != 0 || w.detached {
+		return
+	}
+	if status < 100 || status > 999 {
+		panic("invalid WriteHeader code " + strconv.Itoa(status)) // as net/http does
+	}
+	if status < 200 && status != http.StatusSwitchingProtocols {
+		w.inform(status)
 		return
 	}
 	w.status, w.length = status, -1
-	if text := w.header.Get("Content-Length"); text != "" {
-		w.length = number(text)
+	if n, err := strconv.Atoi(w.header.Get("Content-Length")); err == nil && n >= 0 {
+		w.length = n
 	}
-	if headerHas(w.header, "Connection", "close") {
+	if endsConnection(w.header) {
 		w.conn.mu.Lock()
 		w.conn.closing = true
 		w.conn.mu.Unlock()
 	}
+	_, typed := w.header["Content-Type"]
+	w.sniffs = !typed && hasBody(status) && w.header.Get("Content-Encoding") == ""
+	_, w.dated = w.header["Date"]
 	w.head = appendHeader(nil, w.header)
-	for _, name := range []string{"Content-Type", "Date"} {
-		for _, value := range w.header[name] {
-			w.head = appendField(w.head, name, value)
-		}
+	w.head = appendFields(w.head, w.header, "Date")
+	if status != http.StatusNotModified {
+		w.head = appendFields(w.head, w.header, "Content-Type")
 	}
 }
 
-func headerHas(h http.Header, name, token string) bool {
-	for _, line := range h[name] {
+// inform sends a response that is not the last.
+func (w *Response) inform(status int) {
+	if w.err == nil {
+		b := appendHeader(appendStatus(nil, status), w.header)
+		w.err = w.conn.write(append(b, lineEnd...))
+	}
+}
+
+// endsConnection reports whether a response is to be the last.
+func endsConnection(h http.Header) bool {
+	for _, line := range h["Connection"] {
 		for part := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), token) {
+			if strings.EqualFold(strings.TrimSpace(part), "close") {
 				return true
 			}
 		}
@@ -110,6 +142,8 @@ func (w *Response) Write(b []byte) (int, error) {
 	}
 	w.WriteHeader(http.StatusOK)
 	switch {
+	case len(b) == 0:
+		return 0, nil
 	case !hasBody(w.status):
 		return 0, http.ErrBodyNotAllowed
 	case w.length >= 0 && w.written+len(b) > w.length:
@@ -125,8 +159,7 @@ func (w *Response) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// FlushError sends what was written. A response whose length is not known then
-// ends with its connection.
+// FlushError sends what was written.
 func (w *Response) FlushError() error {
 	switch {
 	case w.detached:
@@ -135,7 +168,7 @@ func (w *Response) FlushError() error {
 		return w.err
 	}
 	w.WriteHeader(http.StatusOK)
-	w.send(w.length)
+	w.send(false)
 	return w.err
 }
 
@@ -155,40 +188,59 @@ func (w *Response) SetWriteDeadline(time.Time) error { return nil }
 func (w *Response) EnableFullDuplex() error { return nil }
 
 func hasBody(status int) bool {
-	return status != http.StatusNoContent && status != http.StatusNotModified
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// send sends what there is. The length is that of the whole body, -1 if it is
-// not known.
-func (w *Response) send(length int) {
-	c := w.conn
+// send sends what there is, which with last is all.
+func (w *Response) send(last bool) {
 	var b []byte
 	if !w.sent {
-		w.sent = true
-		b = append(appendStatus(b, w.status), w.head...)
-		if w.written > 0 && len(w.header["Content-Type"]) == 0 {
-			b = appendField(b, "Content-Type", http.DetectContentType(w.body))
-		}
-		if len(w.header["Date"]) == 0 {
-			b = c.host.lane.appendDate(b)
-		}
-		c.mu.Lock()
-		c.closing = c.closing || length < 0 && hasBody(w.status)
-		closing := c.closing
-		c.mu.Unlock()
-		if closing {
-			b = appendField(b, "Connection", "close")
-		}
-		if length >= 0 && hasBody(w.status) {
-			b = appendField(b, "Content-Length", strconv.Itoa(length))
-		}
-		b = append(b, lineEnd...)
+		b = w.begin(last)
 	}
-	b = append(b, w.body...)
+	if !w.chunked {
+		b = append(b, w.body...)
+	} else if len(w.body) > 0 {
+		b = append(strconv.AppendInt(b, int64(len(w.body)), 16), lineEnd...)
+		b = append(append(b, w.body...), lineEnd...)
+	}
+	if w.chunked && last {
+		b = append(b, "0"+headerEnd...)
+	}
 	w.body = w.body[:0]
 	if len(b) > 0 {
-		w.err = c.write(b)
+		w.err = w.conn.write(b)
 	}
+}
+
+// begin forms the header.
+func (w *Response) begin(last bool) []byte {
+	w.sent = true
+	c, length := w.conn, w.length
+	if last && length < 0 {
+		length = w.written
+	}
+	b := append(appendStatus(nil, w.status), w.head...)
+	if w.sniffs && len(w.body) > 0 {
+		b = appendField(b, "Content-Type", http.DetectContentType(w.body))
+	}
+	if !w.dated {
+		b = c.host.lane.appendDate(b)
+	}
+	c.mu.Lock()
+	closing := c.closing
+	c.mu.Unlock()
+	if closing {
+		b = appendField(b, "Connection", "close")
+	}
+	switch {
+	case !hasBody(w.status):
+	case length >= 0:
+		b = appendField(b, "Content-Length", strconv.Itoa(length))
+	default:
+		w.chunked = true
+		b = appendField(b, "Transfer-Encoding", "chunked")
+	}
+	return append(b, lineEnd...)
 }
 
 // finish sends the rest of the response. It reports whether the connection can
@@ -196,11 +248,7 @@ func (w *Response) send(length int) {
 func (w *Response) finish() bool {
 	w.WriteHeader(http.StatusOK)
 	if w.err == nil {
-		length := w.length
-		if !w.sent && length < 0 {
-			length = w.written
-		}
-		w.send(length)
+		w.send(true)
 	}
 	c := w.conn
 	c.mu.Lock()
@@ -235,7 +283,7 @@ func appendHeader(b []byte, h http.Header) []byte {
 		case "Connection", "Content-Length", "Content-Type", "Date", "Trailer", "Transfer-Encoding":
 			continue
 		}
-		if !validName(name) {
+		if !isToken(name) {
 			continue // such as those that stand for trailers
 		}
 		for _, value := range values {
@@ -243,6 +291,23 @@ func appendHeader(b []byte, h http.Header) []byte {
 		}
 	}
 	return b
+}
+
+func appendFields(b []byte, h http.Header, name string) []byte {
+	for _, value := range h[name] {
+		b = appendField(b, name, value)
+	}
+	return b
+}
+
+// isToken reports whether a name is one that net/http writes.
+func isToken(name string) bool {
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; !isLetter(c) && !isDigit(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func appendField(b []byte, name, value string) []byte {
@@ -275,19 +340,37 @@ func (c *conn) handle(q *request) outcome {
 	r := c.base.WithContext(&e.ctx)
 	r.URL, r.RequestURI, r.Host, r.Header = &e.url, q.uri, q.host, q.header
 	r.Body, r.ContentLength = &e.body, int64(len(q.body))
+	if len(q.body) == 0 {
+		r.Body = http.NoBody
+	}
 	ok := c.run(&e.response, r)
 	e.ctx.end()
 	_ = e.body.Close() // cannot fail
 	switch {
 	case e.response.left:
 		return moved
+	case !ok:
+		return e.response.fall()
 	case e.response.detached && e.response.shrinks:
 		return move
 	case e.response.detached:
 		return stay
-	case ok && e.response.finish():
+	case e.response.finish():
 		return stay
 	}
+	return drop
+}
+
+// fall says what comes after a handler that has panicked: another goroutine may
+// read already.
+func (w *Response) fall() outcome {
+	c := w.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.wentOn {
+		return moved
+	}
+	w.fallen = true
 	return drop
 }
 
