@@ -132,6 +132,14 @@ class Tab {
     await session.send('Network.enable');
   }
 
+  // requests waits until so many of a method have been answered, and returns all
+  // of that method. What the page knows may be ahead of what the test is told.
+  async requests(method, count) {
+    const these = () => this.network.items.filter(r => r.method === method);
+    await this.network.until(() => these().length >= count, `${count} requests by ${method}`);
+    return these();
+  }
+
   // run calls a method of the client in the page.
   run(method, ...args) {
     return this.page.evaluate(([method, args]) => window.driven[method](...args), [method, args]);

@@ -93,7 +93,7 @@ describe('in Chromium', { concurrency: 4 }, () => {
         });
 
         test('a page reload keeps the session and loses nothing', async () => {
-          server = await Server.start();
+          server = await Server.start({ args: ['-max-interval', '20s'] });
           const tab = await open('Ack', 'Reload');
           const { id } = await tab.run('state');
           let sent = 0;
@@ -130,13 +130,16 @@ describe('in Chromium', { concurrency: 4 }, () => {
           const { ts } = tab.handshakes.items[0].ext.timesync;
           assert.ok(Math.abs(ts - Date.now()) < 30_000, `server time ${ts}`);
           const { offset, lag } = await tab.run('state');
-          assert.ok(Math.abs(offset) < 1000, `offset ${offset}`);
-          assert.ok(lag >= 0 && lag < 1000, `lag ${lag}`);
+          // The two clocks are one, so only the way there and back counts.
+          assert.ok(lag >= 0 && lag < 5000, `lag ${lag}`);
+          assert.ok(Math.abs(offset) <= lag + 20, `offset ${offset}, lag ${lag}`);
         });
 
         test('binary data', async () => {
           server = await Server.start();
-          const [sender, receiver] = await Promise.all([open('Binary'), open('Binary')]);
+          // At once, each would get a cookie, and the browser keeps only one.
+          const sender = await open('Binary');
+          const receiver = await open('Binary');
           const bytes = numbers(0, 259).map(n => n & 255);
           const answer = await sender.run('publishBinary', '/a', bytes, { name: 'x' });
           assert.equal(answer.successful, true, JSON.stringify(answer));
@@ -149,7 +152,7 @@ describe('in Chromium', { concurrency: 4 }, () => {
             server = await Server.start();
             const tab = await open();
             assert.deepEqual(await profile.cookies(), []);
-            const [{ status, answer }] = tab.network.items.filter(r => r.method === 'WebSocket');
+            const [{ status, answer }] = await tab.requests('WebSocket', 1);
             assert.deepEqual([status, header(answer, 'set-cookie')], [101, undefined]);
           });
           return;
@@ -164,10 +167,9 @@ describe('in Chromium', { concurrency: 4 }, () => {
           assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.expires], [true, 'Lax', -1]);
           assert.equal(await tab.page.evaluate(() => document.cookie), '');
           await tab.run('publish', '/a', 1);
-          const posts = tab.network.items.filter(r => r.method === 'POST');
+          const posts = await tab.requests('POST', 4);
           const sent = posts.map(r => header(r.headers, 'cookie'));
           const expected = `BAYEUX_BROWSER=${cookie.value}`;
-          assert.ok(sent.length >= 3, JSON.stringify(sent));
           assert.deepEqual(sent, [undefined, ...Array(sent.length - 1).fill(expected)]);
           // Without it the session is out of reach, and a new one is made.
           const { id } = await tab.run('state');
@@ -183,14 +185,18 @@ describe('in Chromium', { concurrency: 4 }, () => {
           await first.connects.count(1);
           const second = await open();
           const advised = m => m.advice?.['multiple-clients'] === true;
-          const [connect] = (await second.connects.until(items => items.some(advised), 'advice')).filter(advised);
+          const [crowded, other] = await Promise.any([[first, second], [second, first]].map(async pair => {
+            await pair[0].connects.until(items => items.some(advised), 'advice');
+            return pair;
+          }));
+          const [connect] = crowded.connects.items.filter(advised);
           assert.deepEqual([connect.successful, connect.advice.reconnect, connect.advice.interval], [true, 'retry', 2000]);
           await publish(server.url, '/a', 'to both');
           await Promise.all([first.messages.count(1), second.messages.count(1)]);
           // The tab that is left alone is held again.
-          await first.close();
-          const told = second.connects.items.length;
-          await second.connects.until(items => items.slice(told).some(m => m.successful && !advised(m)), 'held connect');
+          await other.close();
+          const told = crowded.connects.items.length;
+          await crowded.connects.until(items => items.slice(told).some(m => m.successful && !advised(m)), 'held connect');
         });
       });
     }

@@ -81,9 +81,10 @@ export class Server {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     this.#process.kill(signal);
     await once(this.#process, 'exit');
+    this.#port = 0; // another server may get it
   }
 
-  // restart ends the server hard and starts another at the same address.
+  // restart ends the server hard and starts another behind the same address.
   async restart() {
     await this.stop('SIGKILL');
     await this.#spawn();

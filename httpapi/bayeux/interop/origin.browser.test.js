@@ -42,7 +42,7 @@ describe('in Chromium', { concurrency: 3 }, () => {
         assert.equal(tab.handshakes.items.length, 1);
       };
 
-      const sent = tab => tab.network.items.filter(r => r.method === 'POST').map(r => header(r.headers, 'cookie')?.split('=')[0]);
+      const sent = async tab => (await tab.requests('POST', 4)).map(r => header(r.headers, 'cookie')?.split('=')[0]);
 
       for (const transport of ['long-polling', 'websocket']) {
         test(`an origin that is allowed on ${transport}`, async () => {
@@ -50,11 +50,12 @@ describe('in Chromium', { concurrency: 3 }, () => {
           const tab = await open(transport);
           await converse(tab);
           if (transport === 'websocket') {
+            await tab.requests('WebSocket', 1);
             assert.deepEqual(outcomes(tab), ['WebSocket 101']);
             return;
           }
+          const cookies = await sent(tab);
           assert.ok(outcomes(tab).includes('OPTIONS 200'), outcomes(tab).join());
-          const cookies = sent(tab);
           assert.deepEqual(cookies, [undefined, ...Array(cookies.length - 1).fill('BAYEUX_BROWSER')]);
         });
 
@@ -77,7 +78,7 @@ describe('in Chromium', { concurrency: 3 }, () => {
         server = await Server.start({ program: 'crossOrigin', args: ['-origins', origin, '-partitioned'] });
         const tab = await open('long-polling', origin);
         await converse(tab);
-        const cookies = sent(tab);
+        const cookies = await sent(tab);
         assert.deepEqual(cookies, [undefined, ...Array(cookies.length - 1).fill('BAYEUX_BROWSER')]);
         const [cookie] = await profile.cookies();
         assert.deepEqual([cookie.httpOnly, cookie.secure, cookie.sameSite], [true, true, 'None']);
