@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -113,15 +112,6 @@ func (m *Message) detach() *Message {
 	}
 	c.subscription = nil
 	return &c
-}
-
-// forReply copies what a reply to the message needs.
-func (m *Message) forReply() *Message {
-	c := &Message{Channel: m.Channel, ID: strings.Clone(m.ID), wireChannel: m.wireChannel, received: m.received, replyExt: m.replyExt}
-	if raw, ok := lookup(m.fields, "ext"); ok {
-		c.ext = members(slices.Clone(raw))
-	}
-	return c
 }
 
 // familiar is text that the messages of a client have again and again, so that
