@@ -132,7 +132,9 @@ export const pause = ms => new Promise(done => setTimeout(done, ms));
 // publish sends one message as a client of its own, by bare HTTP.
 export async function publish(url, channel, ...data) {
   const post = async (messages, headers = {}) => {
-    const response = await fetch(url, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(messages) });
+    const response = await fetch(url, {
+      method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(messages), signal: AbortSignal.timeout(30_000)
+    });
     if (!response.ok) throw new Error(`status ${response.status}`);
     return [await response.json(), response.headers.getSetCookie()];
   };
