@@ -103,7 +103,8 @@ func (w *Response) WriteHeader(status int) {
 		w.conn.mu.Unlock()
 	}
 	_, typed := w.header["Content-Type"]
-	w.sniffs = !typed && hasBody(status) && w.header.Get("Content-Encoding") == ""
+	coded := w.header.Get("Content-Encoding") != "" || w.header.Get("Transfer-Encoding") != ""
+	w.sniffs = !typed && !coded && hasBody(status)
 	_, w.dated = w.header["Date"]
 	w.head = appendHeader(nil, w.header)
 	w.head = appendFields(w.head, w.header, "Date")
