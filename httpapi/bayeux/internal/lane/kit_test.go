@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +37,9 @@ type site struct {
 	log      record
 	served   chan string // how requests were served: by "web" or "lane"
 	tasks    sync.WaitGroup
+	starts   atomic.Int32 // how often the lane has started something
 	ended    chan error
+	once     sync.Once
 
 	// take handles requests that are in the lane, or those for /take if it is nil.
 	take func(*lane.Response, *http.Request)
@@ -81,7 +84,7 @@ func (p *pipes) Close() error {
 	return nil
 }
 
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 func (p *pipes) dial() (net.Conn, error) {
 	here, there := net.Pipe()
@@ -131,7 +134,10 @@ func newTCPSite(t *testing.T, plain bool, change func(*site)) *site {
 func newSite(t *testing.T, l net.Listener, dial func() (net.Conn, error), change func(*site)) *site {
 	t.Helper()
 	s := &site{listener: l, dial: dial, held: make(chan lane.Pending, 16), served: make(chan string, 1024), ended: make(chan error, 1)}
-	run := func(f func()) { s.tasks.Go(f) }
+	run := func(f func()) {
+		s.starts.Add(1)
+		s.tasks.Go(f)
+	}
 	s.lane = lane.New(lane.Options{Start: run, Spawn: run, ReadTimeout: readTimeout, WriteTimeout: writeTimeout})
 	s.web = &http.Server{Handler: s, IdleTimeout: idleTimeout, ErrorLog: log.New(&s.log, "", 0)}
 	if change != nil {
@@ -144,10 +150,12 @@ func newSite(t *testing.T, l net.Listener, dial func() (net.Conn, error), change
 
 // end waits for everything that the site has started.
 func (s *site) end() {
-	s.lane.Close()
-	_ = s.web.Close()
-	<-s.ended
-	s.tasks.Wait()
+	s.once.Do(func() {
+		s.lane.Close()
+		_ = s.web.Close()
+		<-s.ended
+		s.tasks.Wait()
+	})
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -244,6 +244,21 @@ type listener struct{ *host }
 
 func (l listener) Addr() net.Addr { return &net.UnixAddr{} }
 
+// TestGiveAddsNoLayer gives back a connection that was given back before.
+func TestGiveAddsNoLayer(t *testing.T) {
+	here, there := net.Pipe()
+	defer func() { _, _ = here.Close(), there.Close() }()
+	for _, c := range []struct{ early, before, want string }{
+		{"ab", "cd", "abcd"}, {"ab", "", "ab"}, {"", "cd", "cd"},
+	} {
+		h := &host{back: make(chan net.Conn, 1)}
+		h.give(&earlyConn{here, []byte(c.before)}, []byte(c.early))
+		if got := (<-h.back).(*earlyConn); got.Conn != here || string(got.early) != c.want {
+			t.Errorf("%T with %q; want %q", got.Conn, got.early, c.want)
+		}
+	}
+}
+
 // TestParseKeepsToTheSmallerHeader has a server with a limit below that of the
 // lane.
 func TestParseKeepsToTheSmallerHeader(t *testing.T) {

@@ -1,11 +1,15 @@
 package lane_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lane"
 )
 
 func get(uri string) string { return "GET " + uri + " HTTP/1.1\r\nHost: portal.example\r\n\r\n" }
@@ -213,4 +217,34 @@ func TestLaneLearnsNoAddressesWithoutEnd(t *testing.T) {
 		l.receive()
 		s.by(t, "web")
 	}
+}
+
+// TestConnectionStaysItself looks at what ConnContext gets: after net/http has
+// given a connection away, it is the one that was accepted.
+func TestConnectionStaysItself(t *testing.T) {
+	everywhere(t, func(s *site) {
+		s.web.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, contextKey("conn"), fmt.Sprintf("%T", c))
+		}
+		s.take = func(w *lane.Response, r *http.Request) {
+			_, _ = io.WriteString(w, r.Context().Value(contextKey("conn")).(string))
+		}
+	}, func(t *testing.T, s *site) {
+		l := s.laneLine(t)
+		var first string
+		for range 5 {
+			l.send(post("/take", "x"))
+			got := l.receive()
+			if first == "" {
+				first = got
+			}
+			if got != first || strings.Contains(got, "*lane.") {
+				t.Errorf("%q; want %q", got, first)
+			}
+			l.send(get("/page"))
+			l.receive()
+			l.send(post("/take", "x"))
+			l.receive()
+		}
+	})
 }
