@@ -128,7 +128,7 @@ func TestContextEndsWithItsRequest(t *testing.T) {
 		h := s.web.Handler
 		s.web.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			child, cancel := context.WithCancel(r.Context())
-			defer context.AfterFunc(child, cancel)
+			_ = context.AfterFunc(child, cancel)
 			sink <- ends{r.Context(), child, context.WithValue(r.Context(), contextKey("x"), "y")}
 			h.ServeHTTP(w, r)
 		})

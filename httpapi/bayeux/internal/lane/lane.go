@@ -187,12 +187,6 @@ func (h *host) remove(c *conn) {
 	delete(h.conns, c)
 }
 
-func (h *host) closing() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.over
-}
-
 // close ends the connections that are not waiting for an answer, and the others
 // when they have it.
 func (h *host) close() {
