@@ -202,6 +202,9 @@ func (x *exchange) carry(s *Session) bool {
 	if x.carrying || s.local != nil {
 		return true
 	}
+	if len(s.turn) > 0 {
+		x.mayTakeLong()
+	}
 	if !s.await(x.ctx) {
 		return false
 	}
@@ -226,8 +229,18 @@ func (x *exchange) throttle(s *Session) bool {
 	if x.socket != nil {
 		limit = math.MaxInt64
 	}
-	x.tooMany = !s.throttle(x.ctx.Done(), x.size, limit)
-	return !x.tooMany
+	wait, ok := s.slowDown(x.size, limit)
+	x.tooMany = !ok
+	if wait > 0 {
+		x.mayTakeLong()
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-x.ctx.Done():
+		}
+	}
+	return ok
 }
 
 // await waits for the session's turn, unless too many do so already.

@@ -187,6 +187,7 @@ func (x *exchange) ask(g *hookGuard, s *Session, hook func(context.Context) erro
 	if x.hookLate {
 		return errHookBusy
 	}
+	x.mayTakeLong()
 	err := x.srv.ask(x.ctx, g, s, hook, late)
 	x.hookLate = errors.Is(err, errHookLate)
 	return x.noted(err)
@@ -199,6 +200,7 @@ func (x *exchange) askForPublish(g *hookGuard, s *Session, hook func(context.Con
 	if x.srv.opts.GuardPublish {
 		return x.ask(g, s, hook, nil)
 	}
+	x.mayTakeLong()
 	ctx := x.srv.callContext(x.ctx)
 	defer ctx.end()
 	err := hook(ctx)

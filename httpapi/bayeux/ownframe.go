@@ -73,7 +73,7 @@ func (f *ownFrame) messages() []byte { return f.b[wsframe.HeaderRoom+1 : len(f.b
 // finish returns the frame, which is not to be added to any more.
 func (f *ownFrame) finish() outgoing {
 	f.b[len(f.b)-1] = ']'
-	out := outgoing{frame: wsframe.FinishText(f.b), settles: f.s}
+	out := outgoing{frame: wsframe.FinishText(f.b), settles: f.s, own: f}
 	if f.s != nil {
 		out.result = f.b[f.from:f.to]
 	}

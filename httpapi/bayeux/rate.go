@@ -95,29 +95,19 @@ func (l *limiter) evict(now time.Time) {
 	delete(l.buckets, victim)
 }
 
-// throttle makes a session's client slow down to its rate. It reports false if
-// the wait would be longer than the limit, which takes nothing.
-func (s *Session) throttle(done <-chan struct{}, messages int, limit time.Duration) bool {
+// slowDown returns how long a session's client has to wait to keep to its rate.
+// It reports false if that is longer than the limit, which takes nothing.
+func (s *Session) slowDown(messages int, limit time.Duration) (wait time.Duration, ok bool) {
 	o := &s.srv.opts
 	if o.MaxMessageRate == Unlimited {
-		return true
+		return 0, true
 	}
 	s.mu.Lock()
-	wait := s.sent.take(time.Now(), float64(messages), float64(o.MaxMessageRate), float64(o.MaxMessageBurst))
+	defer s.mu.Unlock()
+	wait = s.sent.take(time.Now(), float64(messages), float64(o.MaxMessageRate), float64(o.MaxMessageBurst))
 	if wait > limit {
 		s.sent.used -= float64(messages)
-		s.mu.Unlock()
-		return false
+		return 0, false
 	}
-	s.mu.Unlock()
-	if wait == 0 {
-		return true
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-done:
-	}
-	return true
+	return wait, true
 }

@@ -37,8 +37,10 @@ type socket struct {
 	busy     bool // a frame is being processed
 	corked   bool // its replies are being collected, and written together
 	own      *ownFrame
-	more     bool // somebody had something to write while that was not possible
-	code     int  // with which to close once pending is written; 0 not to
+	behind   int       // frames whose replies wait for those of the next one
+	since    time.Time // since when they do
+	more     bool      // somebody had something to write while that was not possible
+	code     int       // with which to close once pending is written; 0 not to
 	reason   string
 	unbound  time.Time // since when there is no session
 	nextPing time.Time
@@ -151,6 +153,9 @@ func (k *socket) serve() (moved bool) {
 		}
 		switch k.begin() {
 		case frameLate:
+			if k.behind > 0 {
+				k.processed()
+			}
 			continue
 		case frameLost:
 			return false
@@ -159,6 +164,7 @@ func (k *socket) serve() (moved bool) {
 		x.srv, x.ctx, x.request, x.socket, x.browser = k.srv, k.ctx, k.request, k, k.browser
 		list, err := decodeInto(x.list[:0], text, &k.srv.opts, k.known)
 		if err != nil {
+			k.processed()
 			k.close(closePolicy, err.Error())
 			return false
 		}
@@ -188,7 +194,7 @@ func (k *socket) process(x *exchange, list []*Message) (moved bool) {
 	calls := &x.calling
 	calls.socket = k
 	defer func() {
-		if !calls.moved {
+		if !calls.moved && !k.waitForNext(x) {
 			k.processed()
 		}
 	}()

@@ -3,6 +3,7 @@ package bayeux
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/wsframe"
 )
@@ -12,7 +13,8 @@ import (
 type outgoing struct {
 	frame   []byte
 	settles *Session
-	result  []byte // a message in the frame that is in no queue
+	result  []byte    // a message in the frame that is in no queue
+	own     *ownFrame // whose memory the frame is; nil for another
 }
 
 func (o *outgoing) settle(written bool) {
@@ -60,13 +62,68 @@ func (k *socket) kick() {
 	k.srv.outbox.enqueue(k)
 }
 
+// waitForNext reports whether what has come of a frame is to be written together
+// with what will come of the next one, which has arrived already. That spares a
+// client that sends much at once, and the server, most of the writing.
+func (k *socket) waitForNext(x *exchange) bool {
+	const (
+		mostFrames = 16
+		mostBytes  = 16 << 10
+		longest    = time.Millisecond
+	)
+	if !x.onlyReplies() || !k.conn.Ready() {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	if k.behind == 0 {
+		k.since = now
+	}
+	if k.closed || k.writing || k.code != 0 || k.behind >= mostFrames || k.bytes >= mostBytes || now.Sub(k.since) > longest {
+		return false
+	}
+	k.stashLocked()
+	k.behind++
+	k.busy = false
+	return true
+}
+
+// stashLocked puts the reader's own frame behind what is pending.
+func (k *socket) stashLocked() {
+	if k.own == nil {
+		return
+	}
+	out := k.own.finish()
+	k.more = k.more || out.settles != nil
+	k.pending = append(k.pending, out)
+	k.bytes += len(out.frame)
+	k.own = nil
+}
+
+// mayTakeLong is called before something for which the replies to earlier frames
+// are not to wait.
+func (x *exchange) mayTakeLong() {
+	if k := x.socket; k != nil && k.behind > 0 { // only the reader changes it
+		k.writeOut(true)
+	}
+}
+
 // processed writes what has come of a frame. It is for the reader, who does so
 // itself.
-func (k *socket) processed() {
+func (k *socket) processed() { k.writeOut(false) }
+
+// writeOut writes what the reader has collected, and tells whether it is still
+// busy with a frame.
+func (k *socket) writeOut(busy bool) {
 	var room [few]outgoing
 	k.mu.Lock()
+	if k.behind > 0 {
+		k.behind = 0
+		k.stashLocked()
+	}
 	own, more := k.own, k.more
-	k.own, k.busy, k.corked = nil, false, false
+	k.own, k.busy, k.corked = nil, busy, false
 	batch := room[:0]
 	if own != nil {
 		batch = append(batch, own.finish())
@@ -90,13 +147,7 @@ func (k *socket) processed() {
 	k.writing = true
 	batch, end := k.takeLocked(batch, more)
 	k.mu.Unlock()
-	if !k.writeBatch(batch, end) {
-		return
-	}
-	if own != nil {
-		k.srv.spares.reuseFrame(own)
-	}
-	if !k.finished() {
+	if k.writeBatch(batch, end) && !k.finished() {
 		k.write()
 	}
 }
@@ -175,7 +226,7 @@ func (k *socket) takeLocked(batch []outgoing, messages bool) (_ []outgoing, end 
 // of them in the batch is settled together with them.
 func (k *socket) takeMessages(batch []outgoing, s *Session) []outgoing {
 	var room [16]*Prepared
-	behind := len(batch) > 0 && batch[0].result != nil && batch[0].settles == s
+	behind := slices.ContainsFunc(batch, func(o outgoing) bool { return o.result != nil && o.settles == s })
 	list := s.takeFor(k, room[:0], behind)
 	if len(list) == 0 {
 		return batch
@@ -219,6 +270,11 @@ func (k *socket) writeLater(batch []outgoing, begun bool) {
 // still works.
 func (k *socket) wrote(batch []outgoing, err error) bool {
 	settle(batch, err == nil)
+	for i := range batch {
+		if own := batch[i].own; own != nil {
+			k.srv.spares.reuseFrame(own)
+		}
+	}
 	if err != nil {
 		// The connection is being closed, or the failure has dropped it.
 		k.fail()

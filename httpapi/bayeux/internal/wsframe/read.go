@@ -40,6 +40,27 @@ func (c *Conn) ReadMessage() (Kind, []byte, error) {
 	return c.next()
 }
 
+// Ready reports whether the next ReadMessage will not have to wait, because a
+// whole message has arrived together with one before. It is for the goroutine
+// that reads.
+func (c *Conn) Ready() bool {
+	if !c.reading.TryLock() {
+		return false
+	}
+	defer c.reading.Unlock()
+	r := &c.reader
+	b := r.buffered()
+	if len(b) == 0 || r.frame || r.parts > 0 {
+		return false
+	}
+	h, err := parseFirst(b[0])
+	if err != nil || !h.fin || h.control() {
+		return false
+	}
+	h, n, err := parseRest(h, b)
+	return err == nil && n > 0 && h.length <= uint64(len(b)-n)
+}
+
 // next reads a message, with the lock for reading held.
 func (c *Conn) next() (Kind, []byte, error) {
 	r := &c.reader
