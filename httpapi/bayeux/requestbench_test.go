@@ -24,7 +24,7 @@ type bareSocket struct {
 	answer []byte
 }
 
-func dialBare(b *testing.B, addr string) *bareSocket {
+func dialBare(b testing.TB, addr string) *bareSocket {
 	b.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -81,6 +81,7 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(r.Context()))
 	k.request = r.WithContext(k.ctx) // its own ends with the handler
 	conn.OnPong(k.ponged)
+	conn.OnBreach(k.writeBehind)
 	k.nextPing = k.unbound.Add(srv.opts.PingEvery)
 	conn.SetWake(k.unbound.Add(min(srv.opts.PingEvery, srv.opts.MaxInterval+time.Second)))
 	srv.mu.Lock()
@@ -153,9 +154,7 @@ func (k *socket) serve() (moved bool) {
 		}
 		switch k.begin() {
 		case frameLate:
-			if k.behind > 0 {
-				k.processed()
-			}
+			k.writeBehind()
 			continue
 		case frameLost:
 			return false
@@ -164,7 +163,7 @@ func (k *socket) serve() (moved bool) {
 		x.srv, x.ctx, x.request, x.socket, x.browser = k.srv, k.ctx, k.request, k, k.browser
 		list, err := decodeInto(x.list[:0], text, &k.srv.opts, k.known)
 		if err != nil {
-			k.processed()
+			k.writeBehind()
 			k.close(closePolicy, err.Error())
 			return false
 		}

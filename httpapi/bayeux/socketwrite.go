@@ -109,6 +109,14 @@ func (x *exchange) mayTakeLong() {
 	}
 }
 
+// writeBehind writes what waits for a frame of which nothing comes. It is for
+// the reader.
+func (k *socket) writeBehind() {
+	if k.behind > 0 {
+		k.processed()
+	}
+}
+
 // processed writes what has come of a frame. It is for the reader, who does so
 // itself.
 func (k *socket) processed() { k.writeOut(false) }

@@ -12,9 +12,9 @@ import (
 
 // Conn is the server's end of a WebSocket.
 //
-// ReadMessage belongs to one goroutine; the other methods, save OnPong, are safe
-// for concurrent use. Pings, pongs and the closing handshake are dealt with only
-// while ReadMessage or Close is running.
+// ReadMessage and Ready belong to one goroutine; the other methods, save OnPong
+// and OnBreach, are safe for concurrent use. Pings, pongs and the closing
+// handshake are dealt with only while ReadMessage or Close is running.
 type Conn struct {
 	up       *Upgrader
 	net      net.Conn
@@ -60,6 +60,12 @@ func (c *Conn) LastHeard() time.Time { return c.base.Add(time.Duration(c.heard.L
 // OnPong sets what is called for every pong, on the goroutine that reads. It
 // must be set before the first ReadMessage, and must not read or close.
 func (c *Conn) OnPong(f func()) { c.reader.ponged = f }
+
+// OnBreach sets what is called, on the goroutine that reads, before the
+// connection is closed because the other end broke a rule: the last opportunity
+// to write. It must be set before the first ReadMessage, and must not read or
+// close.
+func (c *Conn) OnBreach(f func()) { c.reader.breached = f }
 
 // SetWake makes ReadMessage return [ErrWake] once when t has come. If nobody is
 // reading then, the next ReadMessage does so. The zero time takes an earlier
@@ -185,6 +191,9 @@ func (c *Conn) conclude(err error) error {
 	case !errors.As(err, &fault):
 		return c.end(fmt.Errorf("WebSocket was lost: %w", err))
 	case !fault.Remote:
+		if c.reader.breached != nil {
+			c.reader.breached()
+		}
 		c.refuse(fault)
 	}
 	return c.end(fault)

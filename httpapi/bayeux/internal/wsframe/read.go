@@ -13,6 +13,8 @@ type reader struct {
 	ended  error  // why there is nothing more to read
 	ponged func() // told of pongs; nil if nobody wants to know
 
+	breached func() // told of breaches; may be nil
+
 	frame   bool // the header of a frame has been read
 	header  header
 	left    int       // how much of the frame's payload is still to come
