@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"syscall"
 )
 
@@ -20,8 +19,6 @@ type direct struct {
 	into     []byte                // where to read to; nil for the input
 	got      int
 	readErr  error
-	empty    bool // there was nothing to read at first
-	manners  manners
 
 	writable func(fd uintptr) bool
 	rest     []byte // what is still to be written
@@ -49,16 +46,9 @@ func (d *direct) usable() bool { return d.conn != nil }
 
 // read waits until it can read, and reads. The caller counts what came.
 func (d *direct) read(dst []byte) (int, error) {
-	d.into, d.got, d.readErr, d.empty = dst, 0, nil, false
-	yields := d.manners.yields()
-	if yields {
-		runtime.Gosched()
-	}
+	d.into, d.got, d.readErr = dst, 0, nil
 	err := d.conn.Read(d.readable)
 	d.into = nil
-	if yields {
-		d.manners.learn(!d.empty)
-	}
 	if err == nil {
 		err = d.readErr
 	}
@@ -82,7 +72,6 @@ func (c *Conn) tryRead(fd uintptr) bool {
 		case syscall.EINTR:
 			continue
 		case syscall.EAGAIN:
-			d.empty = true
 			in.release(c.up)
 			return false
 		default:
