@@ -11,8 +11,8 @@ import (
 // it a message that follows closely on another is sent to each client by itself,
 // while the server is busy with the other clients' requests. With it all of them
 // get what has come meanwhile in one response, which costs hardly more than one
-// message does. When nothing has come meanwhile there is no further pause for a
-// while.
+// message does. When several pauses in a row brought nothing together there is
+// none for a while.
 type rush struct {
 	awaited atomic.Int64 // how many are still to come back
 	until   atomic.Int64 // end of the pause, in Unix nanoseconds
@@ -21,7 +21,8 @@ type rush struct {
 	mu      sync.Mutex
 	begun   time.Time
 	paused  bool          // there was a pause before the present run
-	vain    time.Time     // when one was last found useless
+	useless int           // pauses in a row that brought nothing together
+	vain    time.Time     // when there had been too many of them
 	changed chan struct{} // closed when the end comes nearer
 	late    int           // clients for whom something was there when they came back
 	since   time.Time     // when counting them began
@@ -30,7 +31,8 @@ type rush struct {
 const (
 	rushSize  = 64
 	rushPause = 25 * time.Millisecond // longest pause
-	rushVain  = time.Second           // how long there is none after a useless one
+	rushTries = 3                     // useless pauses in a row after which there is none
+	rushVain  = time.Second           // for so long
 )
 
 // over is called when so many were answered in a row.
@@ -42,8 +44,14 @@ func (r *rush) over(n int) {
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.paused && carried < n+n/8 {
-		r.vain = now
+	switch {
+	case !r.paused:
+	case carried >= n+n/8:
+		r.useless = 0
+	default:
+		if r.useless++; r.useless == rushTries {
+			r.useless, r.vain = 0, now
+		}
 	}
 	r.paused = false
 	r.beginLocked(now, n-n/8)

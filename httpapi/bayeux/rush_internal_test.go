@@ -23,6 +23,16 @@ func waited(r *rush) time.Duration {
 	return time.Since(start)
 }
 
+// inVain makes pauses in a row that bring nothing together.
+func (r *rush) inVain(times int) {
+	r.over(100)
+	for range times {
+		waited(r)
+		r.carried.Add(100)
+		r.over(100)
+	}
+}
+
 func TestRush(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -70,18 +80,24 @@ func TestRush(t *testing.T) {
 			r.over(100)
 			return waited(r)
 		}, rushPause},
-		{"a pause that was in vain is not", func(r *rush) time.Duration {
-			r.over(100)
-			waited(r)
-			r.carried.Add(100)
-			r.over(100)
+		{"so is one that was in vain", func(r *rush) time.Duration {
+			r.inVain(rushTries - 1)
+			return waited(r)
+		}, rushPause},
+		{"but not several in a row", func(r *rush) time.Duration {
+			r.inVain(rushTries)
 			return waited(r)
 		}, 0},
-		{"except after a while", func(r *rush) time.Duration {
-			r.over(100)
+		{"which are forgotten when one was good", func(r *rush) time.Duration {
+			r.inVain(rushTries - 1)
 			waited(r)
-			r.carried.Add(100)
+			r.carried.Add(113)
 			r.over(100)
+			r.inVain(rushTries - 1)
+			return waited(r)
+		}, rushPause},
+		{"or after a while", func(r *rush) time.Duration {
+			r.inVain(rushTries)
 			time.Sleep(rushVain)
 			r.over(100)
 			return waited(r)
