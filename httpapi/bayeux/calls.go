@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lazycontext"
 )
 
 // callTick is the pace at which running calls are looked at: one that takes
@@ -32,7 +34,7 @@ type call struct {
 	s       *Session
 	r       Request
 	v       *service
-	ctx     callContext
+	ctx     lazycontext.Context
 	state   atomic.Int32
 	disarm  func() bool   // stops the clock that gives the call up; nil without one
 	done    chan struct{} // closed when it is over; nil if nobody waits
@@ -229,7 +231,7 @@ func (c *call) run() (inTime bool) {
 		c.fail("")
 		return true
 	}
-	c.ctx.parent, c.ctx.deadline = c.s.calls.life, time.Now().Add(c.srv.opts.CallTimeout)
+	c.ctx.Init(c.s.calls.life, time.Now().Add(c.srv.opts.CallTimeout))
 	c.slow = c.takesLong
 	c.srv.calls.enter(&c.watched)
 	defer func() { inTime = c.returned(recover()) }()
@@ -271,7 +273,7 @@ func (c *call) returned(fault any) bool {
 			c.borrows.moved = true
 		}
 	}
-	c.ctx.end()
+	c.ctx.End()
 	if !inTime {
 		c.s.stuck.Add(-1)
 		c.v.stuck.Add(-1)

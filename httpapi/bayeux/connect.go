@@ -202,26 +202,14 @@ func (s *Session) releaseSocketConnect(h *held) {
 	s.srv.released(s, h)
 }
 
-// holdUntilLocked makes sure that the held connect is answered by then. A timer
-// that fires too early sets itself anew, which is cheaper than setting it for
-// each connect.
-func (s *Session) holdUntilLocked(t time.Time) {
-	switch {
-	case s.holdEnd == nil:
-		s.holdEnd = time.AfterFunc(time.Until(t), s.holdOver)
-	case s.holdFires.IsZero() || t.Before(s.holdFires):
-		s.holdEnd.Reset(time.Until(t))
-	default:
-		return
-	}
-	s.holdFires = t
-}
+// holdUntilLocked makes sure that the held connect is answered by then.
+func (s *Session) holdUntilLocked(t time.Time) { s.holdEnd.set(t, s.holdOver) }
 
 func (s *Session) holdOver() {
 	s.srv.tasks.begin()
 	defer s.srv.tasks.end()
 	s.mu.Lock()
-	s.holdFires = time.Time{}
+	s.holdEnd.rang()
 	h := s.held
 	if h == nil || s.closed {
 		s.mu.Unlock()

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lazycontext"
 )
 
 // Bounds for hooks that do not come back. A client that keeps asking must not
@@ -89,6 +91,14 @@ type hookCall struct {
 	late  func(error)
 }
 
+// callContext returns a context that ends after Options.CallTimeout. Its End
+// must be called.
+func (srv *Server) callContext(parent context.Context) *lazycontext.Context {
+	c := new(lazycontext.Context)
+	c.Init(parent, time.Now().Add(srv.opts.CallTimeout))
+	return c
+}
+
 // ask calls a hook and waits for it until its deadline. What the hook sets must
 // be read only if the error is not a hookFault, since a hook that was given up
 // may still be running. If it returns after that, late, unless nil, gets its
@@ -99,7 +109,7 @@ func (srv *Server) ask(ctx context.Context, g *hookGuard, s *Session, hook func(
 	}
 	until := time.Now().Add(srv.opts.CallTimeout)
 	own := srv.callContext(ctx)
-	defer own.end()
+	defer own.End()
 	if err := g.enter(own); err != nil {
 		return err
 	}
@@ -202,7 +212,7 @@ func (x *exchange) askForPublish(g *hookGuard, s *Session, hook func(context.Con
 	}
 	x.mayTakeLong()
 	ctx := x.srv.callContext(x.ctx)
-	defer ctx.end()
+	defer ctx.End()
 	err := hook(ctx)
 	if errors.Is(err, context.DeadlineExceeded) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return x.noted(x.srv.noteLate(g))

@@ -162,7 +162,8 @@ func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
 		s.held = nil
 	}
 	if h != nil && x.parked == h {
-		s.lively = time.Since(h.since) < lively
+		// One that waits for its turn after a rush was never held.
+		s.lively = h.since.IsZero() || time.Since(h.since) < lively
 	}
 	list := x.greeting
 	flying = len(list) > 0 && !s.queue.acking

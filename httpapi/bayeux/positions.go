@@ -44,7 +44,7 @@ func (srv *Server) positions(s *Session) []byte {
 // lookAround notes the places if the connect of a poll has timed out.
 func (srv *Server) lookAround(s *Session, h *held) {
 	s.mu.Lock()
-	idle := !time.Now().Before(h.until)
+	idle := !h.since.IsZero() && !time.Now().Before(h.until)
 	s.mu.Unlock()
 	if idle {
 		s.position(h)

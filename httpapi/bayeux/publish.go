@@ -70,7 +70,7 @@ func (x *exchange) broadcast(s *Session, m *Message) string {
 		return deletedText(err)
 	}
 	ctx := x.srv.callContext(x.ctx)
-	defer ctx.end()
+	defer ctx.End()
 	var except *Session
 	if s.hidesOwn.Load() || x.srv.hidesOwn(m.Channel) {
 		except = s

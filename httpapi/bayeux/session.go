@@ -54,10 +54,8 @@ type Session struct {
 	ownTimeout, ownInterval, ownMaxInterval time.Duration
 	ownPing                                 time.Duration
 	advise                                  bool // the next connect reply tells new times
-	expiry                                  *time.Timer
-	fires                                   time.Time // when expiry does; it may be too early
-	holdEnd                                 *time.Timer
-	holdFires                               time.Time // when holdEnd does; it may be too early
+	expiry                                  alarm
+	holdEnd                                 alarm
 	lazy                                    *time.Timer
 	sent                                    bucket    // messages from the client
 	active                                  time.Time // when there was more than connects
@@ -393,7 +391,7 @@ func (s *Session) touch(m *Message) bool {
 // which may be held for so long, is answered.
 func (s *Session) processingLocked(hold time.Duration) {
 	s.overdue = time.Time{}
-	if limit := s.srv.opts.MaxProcessing; limit > 0 && s.expiry != nil {
+	if limit := s.srv.opts.MaxProcessing; limit > 0 && s.expiry.used() {
 		s.overdue = time.Now().Add(hold + limit)
 		s.expireLocked(s.overdue)
 	}
@@ -409,25 +407,14 @@ func (s *Session) armLocked() {
 	s.expireLocked(s.deadline)
 }
 
-// expireLocked makes sure that expire is called by then. A timer that fires too
-// early sets itself anew, which is cheaper than setting it for each request.
-func (s *Session) expireLocked(t time.Time) {
-	switch {
-	case s.expiry == nil:
-		s.expiry = time.AfterFunc(time.Until(t), s.expire)
-	case s.fires.IsZero() || t.Before(s.fires):
-		s.expiry.Reset(time.Until(t))
-	default:
-		return
-	}
-	s.fires = t
-}
+// expireLocked makes sure that expire is called by then.
+func (s *Session) expireLocked(t time.Time) { s.expiry.set(t, s.expire) }
 
 func (s *Session) expire() {
 	s.srv.tasks.begin()
 	defer s.srv.tasks.end()
 	s.mu.Lock()
-	s.fires = time.Time{}
+	s.expiry.rang()
 	end := s.deadline
 	if end.IsZero() {
 		end = s.overdue
@@ -493,15 +480,11 @@ func (s *Session) close(reason Reason) (finish func()) {
 	h, k := s.held, s.socket
 	s.socket = nil
 	s.deadline = time.Time{}
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
+	s.expiry.stop()
 	if s.lazy != nil {
 		s.lazy.Stop()
 	}
-	if s.holdEnd != nil {
-		s.holdEnd.Stop()
-	}
+	s.holdEnd.stop()
 	if h != nil && h.socket != nil {
 		s.held = nil
 	}

@@ -64,7 +64,7 @@ func (x *exchange) enlist(s *Session, m *Message, wanted []string) (added []stri
 		return srv.hub.add(s, wanted, limit)
 	}
 	ctx := srv.callContext(x.ctx)
-	defer ctx.end()
+	defer ctx.End()
 	for _, name := range wanted {
 		var news []string
 		if news, err = x.enlistWithReplay(ctx, s, m, name); err != nil {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/plainsocket"
 )
 
 const (
@@ -26,8 +28,8 @@ var rooms = sync.Pool{New: func() any { return new([roomBytes]byte) }}
 type conn struct {
 	host      *host
 	net       net.Conn
-	direct    direct
-	base      *http.Request // what all requests of the connection share
+	plain     plainsocket.Socket // what net is, if it is usable
+	base      *http.Request      // what all requests of the connection share
 	maxHeader int
 	idle      time.Duration // how long it may be without a request; 0 for ever
 
@@ -64,7 +66,7 @@ const (
 func newConn(h *host, n net.Conn) *conn {
 	c := &conn{host: h, net: n, maxHeader: roomBytes}
 	c.changed.L = &c.mu
-	c.direct.attach(c)
+	c.plain.Attach(n, memory{c})
 	if most := h.web.MaxHeaderBytes; most > 0 {
 		c.maxHeader = min(most, roomBytes)
 	}
@@ -102,8 +104,8 @@ func (c *conn) serve() {
 
 // wait waits for bytes and deals with them.
 func (c *conn) wait() outcome {
-	if c.direct.usable() {
-		return c.came(c.direct.read())
+	if c.plain.Usable() {
+		return c.came(c.plain.Read())
 	}
 	if c.room != nil {
 		n, err := c.net.Read(c.space())
@@ -135,6 +137,15 @@ func (c *conn) space() []byte {
 	}
 	return c.room[c.to:]
 }
+
+// memory is what a plain socket reads into.
+type memory struct{ c *conn }
+
+// Room implements plainsocket.Memory.
+func (m memory) Room() []byte { return m.c.space() }
+
+// Release implements plainsocket.Memory.
+func (m memory) Release() { m.c.release() }
 
 // release gives the memory back if there is nothing in it.
 func (c *conn) release() {

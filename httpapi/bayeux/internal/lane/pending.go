@@ -58,8 +58,8 @@ func (p Pending) Answer(status int, body []byte, last bool, done func(error)) {
 	room := outputs.Get().(*[outputBytes]byte)
 	all := c.appendResponse(room[:0], status, body)
 	n, err := 0, error(nil)
-	if c.direct.usable() {
-		n, err = c.direct.write(all)
+	if c.plain.Usable() {
+		n, err = c.plain.Write(all)
 	}
 	if err == nil && n < len(all) {
 		rest := bytes.Clone(all[n:])

@@ -1,7 +1,6 @@
 package lane
 
 import (
-	"context"
 	"io"
 	"log"
 	"net/http"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lazycontext"
 )
 
 // Response is the http.ResponseWriter of a request of a Lane.
@@ -266,8 +267,8 @@ func (w *Response) finish() bool {
 
 // write writes everything, and waits if it must.
 func (c *conn) write(b []byte) error {
-	if c.direct.usable() {
-		n, err := c.direct.write(b)
+	if c.plain.Usable() {
+		n, err := c.plain.Write(b)
 		if err != nil || n == len(b) {
 			return err
 		}
@@ -326,7 +327,7 @@ func appendField(b []byte, name, value string) []byte {
 // exchange is what one request needs, in one piece.
 type exchange struct {
 	response Response
-	ctx      requestContext
+	ctx      lazycontext.Context // ends with the handler
 	body     body
 	url      url.URL
 }
@@ -336,7 +337,7 @@ func (c *conn) handle(q *request) outcome {
 	const usual = 8 // header fields of a response
 	e := &exchange{url: *q.url}
 	e.response.conn, e.response.exchange, e.response.header = c, e, make(http.Header, usual)
-	e.ctx.parent = c.base.Context()
+	e.ctx.Init(c.base.Context(), time.Time{})
 	e.body.rest = q.body
 	r := c.base.WithContext(&e.ctx)
 	r.URL, r.RequestURI, r.Host, r.Header = &e.url, q.uri, q.host, q.header
@@ -345,7 +346,7 @@ func (c *conn) handle(q *request) outcome {
 		r.Body = http.NoBody
 	}
 	ok := c.run(&e.response, r)
-	e.ctx.end()
+	e.ctx.End()
 	_ = e.body.Close() // cannot fail
 	switch {
 	case e.response.left:
@@ -425,62 +426,4 @@ func (b *body) Close() error {
 	defer b.mu.Unlock()
 	b.over, b.rest = true, nil
 	return nil
-}
-
-// requestContext ends with its request. Most are never asked for that, so what
-// it takes is made when it is needed.
-type requestContext struct {
-	parent context.Context
-
-	mu     sync.Mutex
-	real   context.Context
-	cancel context.CancelFunc
-	over   bool
-}
-
-func (c *requestContext) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	if c.cancel != nil {
-		c.cancel()
-	}
-}
-
-// Deadline implements context.Context.
-func (c *requestContext) Deadline() (time.Time, bool) { return c.parent.Deadline() }
-
-// Done implements context.Context.
-func (c *requestContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.real == nil {
-		c.real, c.cancel = context.WithCancel(c.parent)
-		if c.over {
-			c.cancel()
-		}
-	}
-	return c.real.Done()
-}
-
-// Err implements context.Context.
-func (c *requestContext) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		return context.Canceled
-	}
-	return c.parent.Err()
-}
-
-// Value implements context.Context. Once there is a real context it is asked, so
-// that package context needs no goroutine for children.
-func (c *requestContext) Value(key any) any {
-	c.mu.Lock()
-	real := c.real
-	c.mu.Unlock()
-	if real != nil {
-		return real.Value(key)
-	}
-	return c.parent.Value(key)
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/plainsocket"
 )
 
 // Conn is the server's end of a WebSocket.
@@ -18,7 +20,7 @@ import (
 type Conn struct {
 	up       *Upgrader
 	net      net.Conn
-	direct   direct // system calls of our own, if net is a plain socket
+	plain    plainsocket.Socket // what net is, if it is usable
 	protocol string
 	base     time.Time    // what heard counts from
 	heard    atomic.Int64 // when bytes last arrived, in ns since base
@@ -46,7 +48,7 @@ const drainBytes = 1 << 20
 func newConn(u *Upgrader, conn net.Conn, early []byte) *Conn {
 	c := &Conn{up: u, net: conn, base: time.Now()}
 	c.reader.early = early
-	c.direct.attach(c)
+	c.plain.Attach(conn, memory{c})
 	return c
 }
 

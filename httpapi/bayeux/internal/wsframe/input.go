@@ -12,6 +12,7 @@ type input struct {
 	bytes    *[inputBytes]byte // nil if there is nothing
 	from, to int               // the part of bytes that counts
 	drained  int               // how much came after our close frame
+	into     []byte            // where to read to instead of bytes; nil for there
 
 	// head takes the first bytes where one cannot wait without memory to read
 	// into.
@@ -36,6 +37,20 @@ func (in *input) room(u *Upgrader) []byte {
 	}
 	return in.bytes[in.to:]
 }
+
+// memory is what a plain socket reads into.
+type memory struct{ c *Conn }
+
+// Room implements plainsocket.Memory.
+func (m memory) Room() []byte {
+	if in := &m.c.reader.input; in.into == nil {
+		return in.room(m.c.up)
+	}
+	return m.c.reader.into
+}
+
+// Release implements plainsocket.Memory.
+func (m memory) Release() { m.c.reader.release(m.c.up) }
 
 // release gives the memory back if there is nothing in it.
 func (in *input) release(u *Upgrader) {
@@ -119,8 +134,10 @@ func (c *Conn) receive(dst []byte) (int, error) {
 	if dst == nil && in.from == in.to {
 		in.free(c.up)
 	}
-	if c.direct.usable() {
-		n, err := c.direct.read(dst)
+	if c.plain.Usable() {
+		in.into = dst
+		n, err := c.plain.Read()
+		in.into = nil
 		in.arrived(dst, n)
 		return n, err
 	}

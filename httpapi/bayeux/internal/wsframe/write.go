@@ -41,7 +41,7 @@ func (c *Conn) WriteFrames(frames ...[]byte) error {
 // The error is [ErrWouldWait] if nothing was written, because the connection is
 // not a plain socket or somebody else is writing.
 func (c *Conn) TryWriteFrames(frames ...[]byte) (bool, error) {
-	if !c.direct.usable() || !c.mu.TryLock() {
+	if !c.plain.Usable() || !c.mu.TryLock() {
 		return false, ErrWouldWait
 	}
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (c *Conn) TryWriteFrames(frames ...[]byte) (bool, error) {
 	}
 	all, room := c.up.gathered(frames)
 	defer c.up.giveGather(room)
-	n, err := c.direct.write(all)
+	n, err := c.plain.Write(all)
 	if err != nil {
 		return false, c.failLocked(err)
 	}
@@ -122,10 +122,10 @@ func (c *Conn) writeLocked(b []byte) error {
 	if err := c.readyLocked(); err != nil || len(b) == 0 {
 		return err
 	}
-	if c.direct.usable() {
+	if c.plain.Usable() {
 		// Most of the time the kernel takes everything, and a deadline would
 		// cost as much again.
-		n, err := c.direct.write(b)
+		n, err := c.plain.Write(b)
 		if err != nil {
 			return c.failLocked(err)
 		}
@@ -169,7 +169,7 @@ func (c *Conn) slowLocked(write func() error) error {
 	if err == nil {
 		err = write()
 	}
-	if err == nil && c.direct.usable() {
+	if err == nil && c.plain.Usable() {
 		// The next write has none of its own.
 		err = c.net.SetWriteDeadline(time.Time{})
 	}
