@@ -50,7 +50,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -98,10 +97,11 @@ type Options struct {
 	// the origin that a request itself is addressed to.
 	TrustedOrigins []string
 	// ClientAddr returns the network address of the client, for hosts behind
-	// a proxy that they trust to say so. Without it the Bayeux server's limits
-	// for one address are off, since all users may seem to come from the
-	// proxy. Defaults to the address of the connection, whatever forwarding
-	// headers say.
+	// a proxy that they trust to say so; [bayeux.ForwardedFor] makes one.
+	// Without it the Bayeux server's limits for one address are off, since all
+	// users may seem to come from the proxy. Defaults to the address of the
+	// connection, of IPv6 the network of 64 bits, whatever forwarding headers
+	// say.
 	ClientAddr func(*http.Request) string
 
 	// MaxBodyBytes limits a REST body. Defaults to 65,536.
@@ -278,12 +278,11 @@ func (o *Options) clientAddr(r *http.Request) string {
 	if o.ClientAddr != nil {
 		return o.ClientAddr(r)
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
+	return connectionAddr(r)
 }
+
+// connectionAddr believes no proxy.
+var connectionAddr = bayeux.ForwardedFor()
 
 // Bayeux returns the handler of calls, events, call data and client logs. It
 // does not look at the path, so it can be mounted at any prefix together with

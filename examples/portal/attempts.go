@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -27,23 +26,11 @@ type attempt struct {
 
 // attemptKey names an account at an address: an attacker at one address does
 // not lock the owner out at another. Names that nobody has count together.
-func attemptKey(people *directory, username string, r *http.Request) string {
-	if people.person(username) == nil {
+func (a *auth) attemptKey(username string, r *http.Request) string {
+	if a.people.person(username) == nil {
 		username = "?"
 	}
-	addr, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return username
-	}
-	bits := 32
-	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
-		bits = 64 // what one customer has
-	}
-	network, err := addr.Addr().Unmap().WithZone("").Prefix(bits)
-	if err != nil {
-		return username
-	}
-	return username + " " + network.String()
+	return username + " " + a.clientAddr(r)
 }
 
 // begin counts an attempt and tells whether it may be made. It counts before

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/webconferencing/webconferencing"
 	"github.com/webconferencing/webconferencing/httpapi"
+	"github.com/webconferencing/webconferencing/httpapi/bayeux"
 )
 
 const (
@@ -36,13 +38,21 @@ type auth struct {
 	key      []byte
 	attempts attempts
 
+	clientAddr func(*http.Request) string
+	behindTLS  bool // a proxy in front ends TLS
+
 	mu        sync.Mutex
 	revoked   map[string]time.Time // sessions that were signed out → when they would have ended
 	signedOut map[string]time.Time // person's id → when last
 }
 
-func newAuth(people *directory, key []byte) *auth {
-	return &auth{people: people, key: key, revoked: make(map[string]time.Time), signedOut: make(map[string]time.Time)}
+// newAuth makes an auth for a portal that stands behind the proxies, if there
+// are any.
+func newAuth(people *directory, key []byte, proxies ...netip.Prefix) *auth {
+	return &auth{
+		people: people, key: key, clientAddr: bayeux.ForwardedFor(proxies...), behindTLS: len(proxies) > 0,
+		revoked: make(map[string]time.Time), signedOut: make(map[string]time.Time),
+	}
 }
 
 // session is what a cookie says once its signature has been checked.
@@ -107,6 +117,9 @@ func (a *auth) check(username, password string) *person {
 	return nil
 }
 
+// secure reports whether a cookie may be kept from connections without TLS.
+func (a *auth) secure(r *http.Request) bool { return a.behindTLS || r.TLS != nil }
+
 // signIn starts a session for a person.
 func (a *auth) signIn(w http.ResponseWriter, r *http.Request, p *person) {
 	s := session{id: rand.Text(), user: p.ID, expires: time.Now().Add(sessionLife)}
@@ -116,7 +129,7 @@ func (a *auth) signIn(w http.ResponseWriter, r *http.Request, p *person) {
 		Path:     "/",
 		MaxAge:   int(sessionLife / time.Second),
 		HttpOnly: true,
-		Secure:   r.TLS != nil,
+		Secure:   a.secure(r),
 		SameSite: http.SameSiteLaxMode,
 	})
 }
@@ -127,7 +140,7 @@ func (a *auth) signOut(w http.ResponseWriter, r *http.Request) {
 		a.revoke(s)
 		a.people.noteGone(s.user)
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, Secure: a.secure(r), SameSite: http.SameSiteLaxMode})
 }
 
 func (a *auth) revoke(s session) {

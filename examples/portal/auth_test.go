@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -191,11 +192,11 @@ func TestAttemptsAreBounded(t *testing.T) {
 }
 
 func TestAttemptKey(t *testing.T) {
-	people := newDirectory()
+	a := testAuth()
 	key := func(user, addr string) string {
 		r := httptest.NewRequest("POST", "/login", nil)
 		r.RemoteAddr = addr
-		return attemptKey(people, user, r)
+		return a.attemptKey(user, r)
 	}
 	same := [][2]string{
 		{key("mary", "192.0.2.1:1000"), key("mary", "192.0.2.1:2000")},
@@ -217,6 +218,31 @@ func TestAttemptKey(t *testing.T) {
 	for _, pair := range apart {
 		if pair[0] == pair[1] {
 			t.Errorf("%q is counted for two", pair[0])
+		}
+	}
+}
+
+func TestBehindProxy(t *testing.T) {
+	cfg, err := parseFlags([]string{"-proxy", "127.0.0.1", "-proxy", "10.0.0.0/8", "-data", "x"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAuth(newDirectory(), bytes.Repeat([]byte{7}, keySize), cfg.proxies...)
+	if !cookieFor(t, a, "mary").Secure {
+		t.Error("the cookie may leave TLS")
+	}
+	key := func(forwarded string) string {
+		r := httptest.NewRequest("POST", "/login", nil)
+		r.RemoteAddr = "127.0.0.1:5000"
+		r.Header.Set("X-Forwarded-For", forwarded)
+		return a.attemptKey("mary", r)
+	}
+	if key("192.0.2.1, 10.0.0.5") == key("192.0.2.2, 10.0.0.5") || key("192.0.2.1") != key("192.0.2.99, 192.0.2.1") {
+		t.Error("attempts are not counted for the client")
+	}
+	for _, wrong := range []string{"proxy.example", "10.0.0.0/99", ""} {
+		if _, err := parseFlags([]string{"-proxy", wrong}, io.Discard); err == nil || !strings.Contains(err.Error(), "-proxy") {
+			t.Errorf("-proxy %q: %v", wrong, err)
 		}
 	}
 }

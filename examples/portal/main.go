@@ -14,7 +14,8 @@
 //
 // and open the URL that it prints in two browsers, signed in as two users.
 // Browsers give camera and microphone only to secure pages: for other machines
-// than this one, put a proxy with TLS in front.
+// than this one, put a proxy with TLS in front, as examples/proxies does, and
+// name it with -proxy.
 package main
 
 import (
@@ -29,6 +30,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -43,6 +45,7 @@ import (
 	"github.com/webconferencing/webconferencing/connector/link"
 	"github.com/webconferencing/webconferencing/connector/webrtc"
 	"github.com/webconferencing/webconferencing/httpapi"
+	"github.com/webconferencing/webconferencing/httpapi/bayeux"
 	"github.com/webconferencing/webconferencing/store/boltstore"
 )
 
@@ -68,6 +71,7 @@ type config struct {
 	ring     time.Duration
 	jitsi    string // address of a Jitsi Meet server, "" for none
 	link     string // address of rooms elsewhere, "" for none
+	proxies  []netip.Prefix
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -80,6 +84,11 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	flags.DurationVar(&c.ring, "ring", 45*time.Second, "how long a call rings")
 	flags.StringVar(&c.jitsi, "jitsi", "", "also offer calls on the Jitsi Meet server at this `URL`")
 	flags.StringVar(&c.link, "link", "", "also offer calls in rooms at this `URL`, such as https://meet.example.org/{room}")
+	flags.Func("proxy", "`address` or network of a proxy in front that ends TLS, such as 127.0.0.1; it is believed who the clients are. May be repeated", func(text string) error {
+		p, err := parseNetwork(text)
+		c.proxies = append(c.proxies, p)
+		return err
+	})
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
@@ -94,6 +103,18 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 		c.data = filepath.Join(cache, "webconferencing-portal")
 	}
 	return c, nil
+}
+
+// parseNetwork reads a network, or an address as the network of it alone.
+func parseNetwork(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		return netip.ParsePrefix(text)
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return netip.PrefixFrom(addr, addr.BitLen()), nil
 }
 
 // run is the portal from start to end; it returns when ctx is done and
@@ -129,7 +150,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return err
 	}
 	people := newDirectory()
-	auth := newAuth(people, key)
+	auth := newAuth(people, key, cfg.proxies...)
 
 	svc, api, err := newCalls(store, people, auth, key, cfg, logger)
 	if err != nil {
@@ -172,12 +193,22 @@ func newCalls(store webconferencing.Store, people *directory, auth *auth, key []
 	if err != nil {
 		return nil, nil, err
 	}
-	api, err := httpapi.New(svc, auth, &httpapi.Options{
+	options := httpapi.Options{
 		TokenKey:      tokenKey,
 		AcceptToken:   auth.acceptToken,
 		ContainerName: "portal",
 		Logger:        logger,
-	})
+	}
+	if len(cfg.proxies) > 0 {
+		options.ClientAddr = auth.clientAddr
+		options.Bayeux = &bayeux.Options{
+			Cookie: bayeux.CookieOptions{Secure: true},
+			// Browsers speak HTTP/2 to the proxy, where requests share a
+			// connection.
+			MaxConnectsPerBrowser: bayeux.Unlimited,
+		}
+	}
+	api, err := httpapi.New(svc, auth, &options)
 	if err != nil {
 		return nil, nil, err
 	}

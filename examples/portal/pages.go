@@ -167,7 +167,7 @@ func (p *pages) signIn(w http.ResponseWriter, r *http.Request) {
 		form := loginForm{Username: username, Fault: fault, People: p.people.people}
 		p.render(w, r, status, "login", page{Title: p.say(r, "signIn"), Body: form})
 	}
-	key := attemptKey(p.people, username, r)
+	key := p.auth.attemptKey(username, r)
 	if !p.auth.attempts.begin(key) {
 		w.Header().Set("Retry-After", fmt.Sprint(int(attemptsWindow/time.Second)))
 		again(http.StatusTooManyRequests, p.say(r, "tooMany"))

@@ -54,7 +54,7 @@ func (p *pages) saveSettings(w http.ResponseWriter, r *http.Request, me *person)
 	choose := func(name, value string) {
 		http.SetCookie(w, &http.Cookie{
 			Name: name, Value: value, Path: "/", MaxAge: choicesAge,
-			HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+			HttpOnly: true, Secure: p.auth.secure(r), SameSite: http.SameSiteLaxMode,
 		})
 	}
 	if l := languageOf(r.PostFormValue("language")); l != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -75,7 +74,7 @@ func (o *Options) withDefaults() Options {
 	c.AllowedHeaders = append([]string(nil), c.AllowedHeaders...)
 	c.Channels = slices.Clone(c.Channels)
 	if c.ClientAddr == nil {
-		c.ClientAddr = remoteHost
+		c.ClientAddr = remoteAddr
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -179,19 +178,6 @@ func (o *Options) rates() []namedCount {
 		{name: "MaxConnectsPerBrowser", value: o.MaxConnectsPerBrowser},
 		{name: "MaxConnectsPerBrowserHTTP2", value: o.MaxConnectsPerBrowserHTTP2},
 	}
-}
-
-// remoteHost is the peer's address without the port, or nothing for a proxy on
-// the same machine, behind which all clients would share one address.
-func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		return ""
-	}
-	return host
 }
 
 func (o *Options) counts() []namedCount {

@@ -303,9 +303,10 @@ type Options struct {
 	MaxUnknownPerAddress int
 
 	// ClientAddr tells the network address of a client, for a host behind
-	// proxies that it trusts. An empty address is not limited. Defaults to the
-	// request's RemoteAddr without port, or to nothing if that is a loopback
-	// address, which is that of a proxy; headers are never read.
+	// proxies that it trusts; [ForwardedFor] makes one. An empty address is not
+	// limited. Defaults to the address of the connection, an IPv6 address being
+	// cut to its network of 64 bits, or to nothing for a connection from the same
+	// machine, which is that of a proxy; headers are never read.
 	ClientAddr func(r *http.Request) string
 
 	// MaxSessionsPerAddress is how many sessions one network address may have,

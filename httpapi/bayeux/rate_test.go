@@ -47,15 +47,20 @@ func TestLimiterRate(t *testing.T) {
 
 func TestProxiesAreNotLimited(t *testing.T) {
 	l := newLimiter(1, time.Second, 1)
-	for _, address := range []string{"127.0.0.1:5", "[::1]:5"} {
+	for _, address := range []string{"127.0.0.1:5", "[::1]:5", "[::ffff:127.0.0.1]:5", "@", ""} {
 		for range 10 {
-			if !l.allow(remoteHost(&http.Request{RemoteAddr: address})) {
+			if !l.allow(remoteAddr(&http.Request{RemoteAddr: address})) {
 				t.Fatalf("%s is limited", address)
 			}
 		}
 	}
 	far := &http.Request{RemoteAddr: "192.0.2.7:5", Header: http.Header{"X-Forwarded-For": {"127.0.0.1"}}}
-	if !l.allow(remoteHost(far)) || l.allow(remoteHost(far)) {
+	if !l.allow(remoteAddr(far)) || l.allow(remoteAddr(far)) {
 		t.Error("a client is not limited")
+	}
+	// What one customer has counts as one.
+	one, other := &http.Request{RemoteAddr: "[2001:db8::1]:5"}, &http.Request{RemoteAddr: "[2001:db8::ffff:0:2]:5"}
+	if !l.allow(remoteAddr(one)) || l.allow(remoteAddr(other)) {
+		t.Error("a client with many addresses is not limited")
 	}
 }
