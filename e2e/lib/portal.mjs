@@ -41,7 +41,7 @@ export function runPortal(args) {
 }
 
 export class Portal {
-  /** @param {{data: string, ring?: string, addr?: string, level?: string, jitsi?: string, link?: string}} options */
+  /** @param {{data: string, ring?: string, addr?: string, level?: string, jitsi?: string, link?: string, proxy?: string}} options */
   constructor(options) {
     this.options = options;
     this.addr = options.addr ?? "127.0.0.1:0";
@@ -54,6 +54,7 @@ export class Portal {
     if (this.options.ring) args.push("-ring", this.options.ring);
     if (this.options.jitsi) args.push("-jitsi", this.options.jitsi);
     if (this.options.link) args.push("-link", this.options.link);
+    if (this.options.proxy) args.push("-proxy", this.options.proxy);
     this.run = runPortal(args);
     const url = await this.#printedURL(this.run);
     this.url = url;

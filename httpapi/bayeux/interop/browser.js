@@ -45,7 +45,7 @@ export class Browser {
   }
 
   // profile is a browser with cookies of its own.
-  async profile() { return new Profile(this, await this.#chromium.newContext()); }
+  async profile(options) { return new Profile(this, await this.#chromium.newContext(options)); }
 
   async close() {
     await this.#chromium.close();

@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 
-const programs = { example: process.env.BAYEUX_SERVER, crossOrigin: process.env.BAYEUX_CROSS_ORIGIN_SERVER };
-if (!programs.example || !programs.crossOrigin) throw new Error('BAYEUX_SERVER and BAYEUX_CROSS_ORIGIN_SERVER must name the server programs; see run.sh');
+const programs = { example: process.env.BAYEUX_SERVER, tuned: process.env.BAYEUX_TUNED_SERVER };
+if (!programs.example || !programs.tuned) throw new Error('BAYEUX_SERVER and BAYEUX_TUNED_SERVER must name the server programs; see run.sh');
 
 export class Server {
   #program;
@@ -23,7 +23,7 @@ export class Server {
     this.#args = args;
   }
 
-  // start runs examples/bayeux, or crossorigin, with further flags.
+  // start runs examples/bayeux, or tuned, with further flags.
   static async start({ program = 'example', args = [] } = {}) {
     const server = new Server(program, args);
     await server.#spawn();

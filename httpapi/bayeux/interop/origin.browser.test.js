@@ -46,7 +46,7 @@ describe('in Chromium', { concurrency: 3 }, () => {
 
       for (const transport of ['long-polling', 'websocket']) {
         test(`an origin that is allowed on ${transport}`, async () => {
-          server = await Server.start({ program: 'crossOrigin', args: ['-origins', `https://portal.example,${browser.origin}`] });
+          server = await Server.start({ program: 'tuned', args: ['-origins', `https://portal.example,${browser.origin}`] });
           const tab = await open(transport);
           await converse(tab);
           if (transport === 'websocket') {
@@ -60,7 +60,7 @@ describe('in Chromium', { concurrency: 3 }, () => {
         });
 
         test(`an origin that is not allowed on ${transport}`, async () => {
-          server = await Server.start({ program: 'crossOrigin', args: ['-origins', 'https://portal.example'] });
+          server = await Server.start({ program: 'tuned', args: ['-origins', 'https://portal.example'] });
           const tab = await open(transport);
           const hello = await tab.run('handshake');
           assert.equal(hello.successful, false, JSON.stringify(hello));
@@ -75,7 +75,7 @@ describe('in Chromium', { concurrency: 3 }, () => {
       test('a page of another site has the cookie if it is partitioned', async () => {
         const { port } = new URL(browser.origin);
         const origin = `http://localhost:${port}`;
-        server = await Server.start({ program: 'crossOrigin', args: ['-origins', origin, '-partitioned'] });
+        server = await Server.start({ program: 'tuned', args: ['-origins', origin, '-partitioned'] });
         const tab = await open('long-polling', origin);
         await converse(tab);
         const cookies = await sent(tab);
@@ -88,7 +88,7 @@ describe('in Chromium', { concurrency: 3 }, () => {
 
   test('the handshake by JSONP that Faye tries is refused', async () => {
     const profile = await browser.profile();
-    const server = await Server.start({ program: 'crossOrigin', args: ['-origins', browser.origin] });
+    const server = await Server.start({ program: 'tuned', args: ['-origins', browser.origin] });
     try {
       const tab = await profile.open(server, 'faye', { origin: browser.origin, transport: 'long-polling' });
       void tab.run('subscribe', '/a').catch(() => {}); // never comes to an end

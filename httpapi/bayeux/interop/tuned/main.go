@@ -1,6 +1,6 @@
-// Command crossorigin is the other end for what tests can't see at
-// examples/bayeux: pages of some other origins may use it, which get the cookie
-// as pages of other sites need it.
+// Command tuned is the other end for what tests can't see at examples/bayeux:
+// pages of some other origins may use it, which get the cookie as pages of other
+// sites need it; and it stands behind proxies.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"strings"
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 
 func parse(args []string) (addr string, options *bayeux.Options, err error) {
 	options = &bayeux.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
-	flags := flag.NewFlagSet("crossorigin", flag.ContinueOnError)
+	flags := flag.NewFlagSet("tuned", flag.ContinueOnError)
 	flags.StringVar(&addr, "addr", "127.0.0.1:0", "address to listen on")
 	flags.DurationVar(&options.Timeout, "timeout", 30*time.Second, "how long a connect is held")
 	flags.DurationVar(&options.MaxInterval, "max-interval", 10*time.Second, "how long a session lives without a connect")
@@ -66,6 +67,12 @@ func parse(args []string) (addr string, options *bayeux.Options, err error) {
 	flags.Func("origins", "origins whose pages may connect, with commas between them", func(text string) error {
 		options.AllowedOrigins = strings.Split(text, ",")
 		return nil
+	})
+	flags.IntVar(&options.MaxSessionsPerAddress, "sessions-per-address", bayeux.Unlimited, "most sessions of one client's address")
+	flags.Func("proxy", "network from which a proxy connects that ends TLS", func(text string) error {
+		network, err := netip.ParsePrefix(text)
+		options.ClientAddr, options.Cookie.Secure = bayeux.ForwardedFor(network), true
+		return err
 	})
 	return addr, options, flags.Parse(args)
 }

@@ -1,0 +1,133 @@
+// For tests: nginx and HAProxy in front of a server, set up by the very files of
+// examples/proxies, of which only the addresses and the certificate change.
+
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const examples = fileURLToPath(new URL("../../examples/proxies/", import.meta.url));
+const run = promisify(execFile);
+
+/** What there is. */
+export const kinds = ["nginx", "haproxy"];
+
+/** One running proxy. Its origin has a certificate that nobody knows. */
+export class Proxy {
+  #process;
+  #folder;
+
+  /** Starts one of a kind in front of an upstream, "127.0.0.1:8080". */
+  static async start(kind, upstream) {
+    const proxy = new Proxy();
+    proxy.#folder = await mkdtemp(join(tmpdir(), "proxy-"));
+    try {
+      await proxy.#begin(kind, upstream);
+    } catch (error) {
+      await proxy.close();
+      throw error;
+    }
+    return proxy;
+  }
+
+  async #begin(kind, upstream) {
+    await makeCertificate(this.#folder);
+    const port = await freePort();
+    this.origin = `https://127.0.0.1:${port}`;
+    const [program, ...args] = await builders[kind](this.#folder, port, upstream);
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+    this.#process = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    this.#process.stderr.on("data", (text) => (said += text));
+    const ended = new Promise((_, reject) => {
+      this.#process.on("error", reject);
+      this.#process.on("exit", () => reject(new Error(`${kind} ended: ${said}`)));
+    });
+    ended.catch(() => {}); // it ends with the test, too
+    await Promise.race([ended, listens(port)]);
+  }
+
+  async close() {
+    const p = this.#process;
+    if (p?.pid && p.exitCode === null && p.signalCode === null) {
+      p.kill("SIGTERM");
+      await once(p, "exit");
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+// Each writes the files of a kind of proxy into a folder and returns its command.
+const builders = {
+  async nginx(folder, port, upstream) {
+    const site = await example("nginx.conf", {
+      "server 127.0.0.1:8080;": `server ${upstream};`,
+      "listen 443 ssl": `listen 127.0.0.1:${port} ssl`,
+      "/etc/ssl/portal.crt": join(folder, "cert.pem"),
+      "/etc/ssl/portal.key": join(folder, "key.pem"),
+    });
+    await writeFile(join(folder, "site.conf"), site);
+    const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
+    const around = `pid ${folder}/pid; daemon off; error_log stderr error; events {}
+      http { access_log off; ${folders.join(" ")} include site.conf; }`;
+    await writeFile(join(folder, "nginx.conf"), around);
+    return ["nginx", "-p", folder, "-c", "nginx.conf", "-e", "stderr"];
+  },
+
+  async haproxy(folder, port, upstream) {
+    const file = join(folder, "haproxy.cfg");
+    const config = await example("haproxy.cfg", {
+      "server portal 127.0.0.1:8080": `server portal ${upstream}`,
+      "bind :443": `bind 127.0.0.1:${port}`,
+      "/etc/ssl/portal.pem": join(folder, "both.pem"),
+    });
+    await writeFile(file, config);
+    return ["haproxy", "-db", "-f", file];
+  },
+};
+
+/** Reads a file of examples/proxies with other values, each of which must be in it. */
+async function example(name, values) {
+  let text = await readFile(join(examples, name), "utf8");
+  for (const [old, value] of Object.entries(values)) {
+    if (!text.includes(old)) throw new Error(`${name} has no ${old}`);
+    text = text.replaceAll(old, value);
+  }
+  return text;
+}
+
+async function makeCertificate(folder) {
+  const { stdout } = await run("go", ["env", "GOROOT"]);
+  const program = join(stdout.trim(), "src/crypto/tls/generate_cert.go");
+  await run("go", ["run", program, "-host", "127.0.0.1", "-ecdsa-curve", "P256"], { cwd: folder });
+  const read = (name) => readFile(join(folder, name), "utf8");
+  await writeFile(join(folder, "both.pem"), (await read("cert.pem")) + (await read("key.pem")), { mode: 0o600 });
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Waits until a port takes connections. */
+async function listens(port) {
+  for (;;) {
+    const socket = net.connect(port, "127.0.0.1");
+    const connected = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (connected) return;
+    await pause(50);
+  }
+}
