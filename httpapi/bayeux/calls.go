@@ -232,7 +232,7 @@ func (c *call) run() (inTime bool) {
 		return true
 	}
 	c.ctx.Init(c.s.calls.life, time.Now().Add(c.srv.opts.CallTimeout))
-	c.slow = c.takesLong
+	c.takes = c
 	c.srv.calls.enter(&c.watched)
 	defer func() { inTime = c.returned(recover()) }()
 	c.v.handler(&c.ctx, c.s, &c.r)

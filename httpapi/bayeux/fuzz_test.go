@@ -41,11 +41,14 @@ func FuzzDecoder(f *testing.F) {
 			var want map[string]json.RawMessage
 			raw := body
 			if len(list) == 1 && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-				if err := json.Unmarshal(raw, &want); err != nil || len(want) != len(m.fields) {
-					t.Fatalf("%d fields, want %d: %v", len(m.fields), len(want), err)
+				if err := json.Unmarshal(raw, &want); err != nil || len(want) != len(members(m.raw)) {
+					t.Fatalf("%d fields, want %d: %v", len(members(m.raw)), len(want), err)
 				}
 				for name, value := range want {
-					if got, ok := lookup(m.fields, name); !ok || !bytes.Equal(got, bytes.TrimSpace(value)) {
+					if name == "clientId" {
+						continue // is not shown
+					}
+					if got, ok := m.Field(name); !ok || !bytes.Equal(got, bytes.TrimSpace(value)) {
 						t.Fatalf("field %q is %q, want %q", name, got, value)
 					}
 				}

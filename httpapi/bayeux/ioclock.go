@@ -27,7 +27,7 @@ func (srv *Server) newIOClock(w http.ResponseWriter, r *http.Request) *ioClock {
 	if _, c.none = w.(*lane.Response); c.none {
 		return c
 	}
-	c.slow = c.arm
+	c.takes = c
 	web, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
 	// A wrapper might not expect a call while it is reading or writing.
 	c.lazy = ok && srv.hearing.Load() && web.ReadTimeout == 0 && web.WriteTimeout == 0 && r.ProtoMajor == 1 && isBare(w)
@@ -47,6 +47,8 @@ func (c *ioClock) begin(limit time.Duration, set func(time.Time) error) {
 	}
 	c.arm()
 }
+
+func (c *ioClock) takesLong() { c.arm() }
 
 func (c *ioClock) arm() {
 	c.armed = true

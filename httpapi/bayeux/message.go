@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -31,9 +32,10 @@ type Message struct {
 	subscription    []byte
 	hasSubscription bool
 	advice          clientAdvice
-	fault           string // what is wrong with its basic fields
-	misuse          string // what is wrong for its channel
-	fields          []member
+	fault           string   // what is wrong with its basic fields
+	misuse          string   // what is wrong for its channel
+	raw             []byte   // the message's text
+	others          []member // fields that are not common to all messages
 	ext             []member
 	received        time.Time
 	replyExt        []member // what hooks add to the reply's ext
@@ -50,10 +52,26 @@ type clientAdvice struct {
 
 // Field returns the top-level field of that exact name as raw JSON.
 func (m *Message) Field(name string) (json.RawMessage, bool) {
-	if name == "clientId" {
+	switch name {
+	case "clientId":
 		return nil, false
+	case "data":
+		return m.Data, m.Data != nil
 	}
-	return lookup(m.fields, name)
+	if raw, ok := lookup(m.others, name); ok || !isCommon(name) {
+		return raw, ok
+	}
+	return lookup(members(m.raw), name)
+}
+
+// isCommon reports whether a field is one that most messages have and of which
+// m.others is to be spared.
+func isCommon(name string) bool {
+	switch name {
+	case "id", "channel", "clientId", "connectionType", "data":
+		return true
+	}
+	return false
 }
 
 // StringField returns the top-level field of that name if it is a string,
@@ -93,25 +111,38 @@ func (m *Message) ReplyExt(name string) (json.RawMessage, bool) { return lookup(
 // request's memory alive.
 func (m *Message) detach() *Message {
 	c := *m
-	c.Data = append(json.RawMessage(nil), m.Data...)
-	if m.Data == nil {
-		c.Data = nil
-	}
-	c.fields = nil
-	for _, f := range m.fields {
-		if f.name == "data" {
-			continue
-		}
-		c.fields = append(c.fields, member{f.name, append([]byte(nil), f.value...)})
-	}
-	if c.Data != nil {
-		c.fields = append(c.fields, member{"data", c.Data})
-	}
-	if raw, ok := lookup(c.fields, "ext"); ok {
-		c.ext = members(raw)
-	}
-	c.subscription = nil
+	c.subscription, c.others = nil, nil
+	raw := bytes.Clone(m.raw)
+	// It was checked when it was read.
+	_, _ = c.split(&scanner{text: raw, maxDepth: len(raw), tokens: len(raw)})
 	return &c
+}
+
+// basics are the raw values of fields that every message has.
+type basics struct{ id, channel, client []byte }
+
+// split takes the message apart, which begins where the scanner is.
+func (m *Message) split(s *scanner) (b basics, err error) {
+	from := s.at
+	err = s.object(func(f member) {
+		switch f.name {
+		case "id":
+			b.id = f.value
+		case "channel":
+			b.channel = f.value
+		case "clientId":
+			b.client = f.value
+		case "data":
+			m.Data = f.value
+		case "ext":
+			m.ext = members(f.value)
+		}
+		if !isCommon(f.name) {
+			m.others = append(m.others, f)
+		}
+	})
+	m.raw = s.text[from:s.at:s.at]
+	return b, err
 }
 
 // familiar is text that the messages of a client have again and again, so that
@@ -178,53 +209,33 @@ func decodeMessage(s *scanner, o *Options, f familiar) (*Message, error) {
 	if s.peek() != '{' {
 		return nil, errJSON
 	}
-	const usual = 5 // fields of a typical message
-	whole := new(struct {
-		Message
-		room [usual]member
-	})
-	m := &whole.Message
-	m.fields = whole.room[:0]
-	if err := s.object(func(f member) { m.fields = append(m.fields, f) }); err != nil {
+	m := new(Message)
+	b, err := m.split(s)
+	if err != nil {
 		return nil, err
 	}
-	m.interpret(o, f)
+	m.interpret(b, o, f)
 	return m, nil
 }
 
 // interpret reads the fields that the protocol knows. The first thing that is
 // wrong becomes the message's fault.
-func (m *Message) interpret(o *Options, known familiar) {
-	var channel []byte
-	for i := range m.fields {
-		raw := m.fields[i].value
-		switch m.fields[i].name {
-		case "id":
-			ok := string(raw) == "null"
-			if !ok {
-				m.ID, ok = messageID(raw)
-			}
-			if !ok {
-				m.blame(errMessageIDInvalid)
-			}
-		case "channel":
-			channel = raw
-		case "clientId":
-			if isText(raw, known.client) {
-				m.clientID = known.client
-			} else {
-				m.clientID, _ = stringValue(raw)
-			}
-		case "data":
-			m.Data = raw
-		case "ext":
-			m.ext = members(raw)
+func (m *Message) interpret(b basics, o *Options, known familiar) {
+	if b.id != nil && string(b.id) != "null" {
+		var ok bool
+		if m.ID, ok = messageID(b.id); !ok {
+			m.blame(errMessageIDInvalid)
 		}
 	}
-	if isText(channel, known.channel) {
+	if isText(b.client, known.client) {
+		m.clientID = known.client
+	} else {
+		m.clientID, _ = stringValue(b.client)
+	}
+	if isText(b.channel, known.channel) {
 		m.Channel, m.wireChannel = known.channel, known.channel
 	} else {
-		m.interpretChannel(channel, o)
+		m.interpretChannel(b.channel, o)
 	}
 	if m.Channel == metaConnect {
 		m.interpretAdvice()
@@ -291,7 +302,7 @@ func messageID(raw []byte) (string, bool) {
 }
 
 func (m *Message) interpretAdvice() {
-	raw, ok := lookup(m.fields, "advice")
+	raw, ok := lookup(m.others, "advice")
 	if !ok || string(raw) == "null" {
 		return
 	}
@@ -324,7 +335,7 @@ func (m *Message) interpretAdvice() {
 }
 
 func (m *Message) interpretSubscription(o *Options) {
-	raw, ok := lookup(m.fields, "subscription")
+	raw, ok := lookup(m.others, "subscription")
 	if !ok || string(raw) == "null" {
 		m.misuse = errSubscriptionMissing
 		return

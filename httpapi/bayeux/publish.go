@@ -111,10 +111,10 @@ func (srv *Server) record(ctx context.Context, channel string, data []byte, extr
 // flag from one client must never steer another.
 func (srv *Server) relayed(m *Message) []member {
 	var extra []member
-	for _, f := range m.fields {
+	for _, f := range m.others {
 		switch f.name {
-		case "channel", "clientId", "id", "data", "advice", "successful", "error", "connectionType",
-			"subscription", "version", "minimumVersion", "supportedConnectionTypes", "reestablish", "x-messages":
+		case "advice", "successful", "error", "subscription", "version", "minimumVersion", "supportedConnectionTypes",
+			"reestablish", "x-messages":
 			continue
 		case "ext":
 			if ext := srv.relayExt(m); ext != nil {

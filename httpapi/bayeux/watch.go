@@ -20,20 +20,20 @@ type watch struct {
 
 // watched is something that is to be quick.
 type watched struct {
-	// slow is called once, with the lock of the watch, if it is not over after
-	// one to two ticks. It must not wait, nor call the watch.
-	slow func()
+	// takes is told once, with the lock of the watch, if it is not over after one
+	// to two ticks. It must not wait, nor call the watch.
+	takes interface{ takesLong() }
 
-	at   int  // where it is in the list
-	seen bool // by a tick
-	told bool // slow was called
+	at   int32 // where it is in the list
+	seen bool  // by a tick
+	told bool  // takes was told
 }
 
 // enter begins to watch.
 func (w *watch) enter(e *watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e.at, e.seen, e.told = len(w.list), false, false
+	e.at, e.seen, e.told = int32(len(w.list)), false, false
 	w.list = append(w.list, e)
 	w.quiet = false
 	switch {
@@ -47,7 +47,7 @@ func (w *watch) enter(e *watched) {
 	}
 }
 
-// leave ends watching. It reports whether slow was called.
+// leave ends watching. It reports whether takesLong was called.
 func (w *watch) leave(e *watched) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,7 +81,7 @@ func (w *watch) look() {
 		}
 		w.removeLocked(e) // another takes its place
 		e.told = true
-		e.slow()
+		e.takes.takesLong()
 	}
 	if len(w.list) == 0 && w.quiet {
 		w.ticking = false
