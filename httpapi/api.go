@@ -51,6 +51,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -100,8 +101,8 @@ type Options struct {
 	// a proxy that they trust to say so; [bayeux.ForwardedFor] makes one.
 	// Without it the Bayeux server's limits for one address are off, since all
 	// users may seem to come from the proxy. Defaults to the address of the
-	// connection, of IPv6 the network of 64 bits, whatever forwarding headers
-	// say.
+	// connection, whatever forwarding headers say. Limits count what
+	// [bayeux.Customer] makes of it.
 	ClientAddr func(*http.Request) string
 
 	// MaxBodyBytes limits a REST body. Defaults to 65,536.
@@ -278,11 +279,15 @@ func (o *Options) clientAddr(r *http.Request) string {
 	if o.ClientAddr != nil {
 		return o.ClientAddr(r)
 	}
-	return connectionAddr(r)
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return at.Addr().Unmap().WithZone("").String()
 }
 
-// connectionAddr believes no proxy.
-var connectionAddr = bayeux.ForwardedFor()
+// customer is who counts for the limits for one address.
+func (o *Options) customer(r *http.Request) string { return bayeux.Customer(o.clientAddr(r)) }
 
 // Bayeux returns the handler of calls, events, call data and client logs. It
 // does not look at the path, so it can be mounted at any prefix together with

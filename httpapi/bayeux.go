@@ -91,7 +91,7 @@ func (a *API) handshake(ctx context.Context, r *http.Request, m *bayeux.Message)
 	now := time.Now()
 	p, err := a.identify(ctx, r, m, now)
 	if errors.Is(err, ErrUnauthenticated) {
-		if wait, ok := a.strangers.allow(a.opts.clientAddr(r), now); !ok {
+		if wait, ok := a.strangers.allow(a.opts.customer(r), now); !ok {
 			err = tooManyRequests(wait)
 		}
 	}

@@ -53,7 +53,7 @@ func (a *API) hooks(next http.Handler) http.Handler {
 
 // webhook hands a request to the provider that its address names.
 func (a *API) webhook(w http.ResponseWriter, r *http.Request, rest string) (*webconferencing.WebhookReply, error) {
-	if wait, ok := a.webhooks.allow(a.opts.clientAddr(r), time.Now()); !ok {
+	if wait, ok := a.webhooks.allow(a.opts.customer(r), time.Now()); !ok {
 		return nil, tooManyRequests(wait)
 	}
 	typ, path, err := webhookPath(rest)

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux"
 )
 
 const (
@@ -30,7 +32,7 @@ func (a *auth) attemptKey(username string, r *http.Request) string {
 	if a.people.person(username) == nil {
 		username = "?"
 	}
-	return username + " " + a.clientAddr(r)
+	return username + " " + bayeux.Customer(a.clientAddr(r))
 }
 
 // begin counts an attempt and tells whether it may be made. It counts before

@@ -335,7 +335,7 @@ func (x *exchange) find(m *Message) *Session {
 		if s == nil && x.srv.banished(m.clientID) {
 			x.final = true
 		}
-		if !x.final && x.status == 0 && !x.srv.unknownByAddr.allow(x.srv.opts.ClientAddr(x.request)) {
+		if !x.final && x.status == 0 && !x.srv.unknownByAddr.allow(x.srv.customer(x.request)) {
 			x.status, x.code = http.StatusTooManyRequests, "too_many_unknown_sessions"
 			x.srv.crowding("messages with unknown sessions from one address; a host behind a proxy sets Options.ClientAddr")
 		}

@@ -14,10 +14,9 @@ import (
 // has put into the header itself stands before that, and makes no difference. If
 // the proxies name nobody, it is the address of the last one.
 //
-// Of an IPv6 address only the network of 64 bits counts, "2001:db8:1:2::/64",
-// since that is what one customer has. A connection over a Unix socket counts as
-// one of a proxy. Proxies have to add the address that they see to the header or
-// to replace the header by it; one that passes it on as it came must not be named.
+// A connection over a Unix socket counts as one of a proxy. Proxies have to add
+// the address that they see to the header or to replace the header by it; one that
+// passes it on as it came must not be named.
 func ForwardedFor(proxies ...netip.Prefix) func(r *http.Request) string {
 	proxies = slices.Clone(proxies)
 	isProxy := func(a netip.Addr) bool {
@@ -25,23 +24,26 @@ func ForwardedFor(proxies ...netip.Prefix) func(r *http.Request) string {
 	}
 	return func(r *http.Request) string {
 		addr, ok := parseAddr(r.RemoteAddr)
-		if ok && !isProxy(addr) {
-			return customer(addr)
+		switch {
+		case ok && !isProxy(addr):
+			return addrText(addr)
+		case !ok && !overUnix(r):
+			return r.RemoteAddr // of another network
 		}
 		for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
 			for line != "" {
 				comma := strings.LastIndexByte(line, ',')
 				next, ok := parseAddr(strings.TrimSpace(line[comma+1:]))
 				if !ok {
-					return customer(addr)
+					return addrText(addr)
 				}
 				if addr = next; !isProxy(addr) {
-					return customer(addr)
+					return addrText(addr)
 				}
 				line = line[:max(comma, 0)]
 			}
 		}
-		return customer(addr)
+		return addrText(addr)
 	}
 }
 
@@ -51,27 +53,39 @@ func ForwardedFor(proxies ...netip.Prefix) func(r *http.Request) string {
 func remoteAddr(r *http.Request) string {
 	addr, ok := parseAddr(r.RemoteAddr)
 	switch {
-	case ok && addr.IsLoopback(), r.RemoteAddr == unixPeer:
+	case ok && addr.IsLoopback(), overUnix(r):
 		return ""
 	case !ok:
 		return r.RemoteAddr // of another network
 	}
-	return customer(addr)
+	return addrText(addr)
 }
 
-// unixPeer is the address of who connects over a Unix socket.
-const unixPeer = "@"
+// overUnix reports whether a connection is over a Unix socket, where clients have
+// no address.
+func overUnix(r *http.Request) bool { return r.RemoteAddr == "@" || r.RemoteAddr == "" }
 
-// customer returns the address as text, of IPv6 the network; empty for none.
-func customer(a netip.Addr) string {
-	const network = 64
-	switch {
-	case !a.IsValid():
-		return ""
-	case a.Is4():
-		return a.String()
+// customer is who counts for the limits for one address.
+func (srv *Server) customer(r *http.Request) string { return Customer(srv.opts.ClientAddr(r)) }
+
+// Customer returns what limits for one address count: of an IPv6 address the
+// network of 64 bits, "2001:db8:1:2::/64", since that is what one customer has;
+// anything else as it is. It is for limits of the host's own.
+func Customer(addr string) string {
+	a, err := netip.ParseAddr(addr)
+	if err != nil || a.Unmap().Is4() {
+		return addr
 	}
-	return netip.PrefixFrom(a, network).Masked().String()
+	const network = 64
+	return netip.PrefixFrom(a.WithZone(""), network).Masked().String()
+}
+
+// addrText returns an address as text, empty for none.
+func addrText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 // parseAddr reads an address that may have a port or brackets. The same address

@@ -3,7 +3,9 @@ package bayeux_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/webconferencing/webconferencing/httpapi/bayeux"
@@ -32,12 +34,13 @@ func TestForwardedFor(t *testing.T) {
 		{"client inside the proxies' network", "127.0.0.1:5000", []string{"10.7.7.7"}, "10.7.7.7"},
 		{"the same, with a forged part", "127.0.0.1:5000", []string{"forged, 10.7.7.7"}, "10.7.7.7"},
 		{"with a port", "127.0.0.1:5000", []string{"192.0.2.1:443"}, "192.0.2.1"},
-		{"IPv6", "[fd00::1]:5000", []string{"2001:DB8:0::5"}, "2001:db8::/64"},
-		{"IPv6 with brackets and port", "[fd00::1]:5000", []string{"[2001:db8::5]:443"}, "2001:db8::/64"},
-		{"IPv6 with brackets", "[fd00::1%eth0]:5000", []string{"[2001:db8::5]"}, "2001:db8::/64"},
+		{"IPv6", "[fd00::1]:5000", []string{"2001:DB8:0::5"}, "2001:db8::5"},
+		{"IPv6 with brackets and port", "[fd00::1]:5000", []string{"[2001:db8::5]:443"}, "2001:db8::5"},
+		{"IPv6 with brackets", "[fd00::1%eth0]:5000", []string{"[2001:db8::5]"}, "2001:db8::5"},
 		{"IPv4 in IPv6", "[::ffff:10.0.0.1]:5000", []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
 		{"Unix socket", "@", []string{"192.0.2.1"}, "192.0.2.1"},
 		{"Unix socket without a header", "", nil, ""},
+		{"another network", "pipe", []string{"192.0.2.1"}, "pipe"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &http.Request{RemoteAddr: c.remote, Header: http.Header{"X-Forwarded-For": c.header}}
@@ -49,6 +52,50 @@ func TestForwardedFor(t *testing.T) {
 	r := &http.Request{RemoteAddr: "127.0.0.1:1", Header: http.Header{"X-Forwarded-For": {"192.0.2.1"}}}
 	if got := bayeux.ForwardedFor()(r); got != "127.0.0.1" {
 		t.Errorf("without proxies got %q", got)
+	}
+}
+
+func TestCustomer(t *testing.T) {
+	for _, c := range [][2]string{
+		{"192.0.2.1", "192.0.2.1"},
+		{"::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+		{"fe80::1%eth0", "fe80::/64"},
+		{"", ""},
+		{"pipe", "pipe"},
+	} {
+		if got := bayeux.Customer(c[0]); got != c[1] {
+			t.Errorf("%q counts as %q, want %q", c[0], got, c[1])
+		}
+	}
+}
+
+// A customer of a network provider has more addresses than there could be limits.
+func TestIPv6NetworkIsLimited(t *testing.T) {
+	addr := ""
+	server, err := bayeux.New(&bayeux.Options{
+		MaxSessionsPerAddress: 1, ClientAddr: func(*http.Request) string { return addr },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Shutdown(t.Context())
+	for _, c := range []struct {
+		addr   string
+		status int
+	}{
+		{"2001:db8::1", http.StatusOK},
+		{"2001:db8::ffff:0:0:2", http.StatusServiceUnavailable},
+		{"2001:db8:0:1::1", http.StatusOK},
+	} {
+		addr = c.addr
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/cometd", strings.NewReader(`[{"channel":"/meta/handshake","version":"1.0"}]`))
+		r.Header.Set("Content-Type", "application/json")
+		server.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%s: status %d, want %d: %s", c.addr, w.Code, c.status, w.Body)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func (x *exchange) shake(m *Message) {
 		x.refuse(m, text, nil)
 		return
 	}
-	if !srv.handshakesByAddr.allow(srv.opts.ClientAddr(x.request)) {
+	if !srv.handshakesByAddr.allow(srv.customer(x.request)) {
 		x.status, x.code = http.StatusServiceUnavailable, "too_many_handshakes"
 		srv.crowding("handshakes from one address; a host behind a proxy sets Options.ClientAddr")
 		return
@@ -251,7 +251,7 @@ func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Sessi
 	s := &Session{
 		srv: srv, id: newToken(), identity: identity, remote: x.request.RemoteAddr,
 		created: time.Now(), turn: make(chan struct{}, 1), transport: x.transport(),
-		addr: srv.opts.ClientAddr(x.request), interval: srv.opts.Interval, subscriptions: make(map[string]bool),
+		addr: srv.customer(x.request), interval: srv.opts.Interval, subscriptions: make(map[string]bool),
 	}
 	s.seen.Store(s.created.UnixNano())
 	s.checked.Store(s.created.UnixNano())

@@ -304,9 +304,9 @@ type Options struct {
 
 	// ClientAddr tells the network address of a client, for a host behind
 	// proxies that it trusts; [ForwardedFor] makes one. An empty address is not
-	// limited. Defaults to the address of the connection, an IPv6 address being
-	// cut to its network of 64 bits, or to nothing for a connection from the same
-	// machine, which is that of a proxy; headers are never read.
+	// limited, and of an IPv6 address its network of 64 bits is; see [Customer].
+	// Defaults to the address of the connection, or to nothing for a connection
+	// from the same machine, which is that of a proxy; headers are never read.
 	ClientAddr func(r *http.Request) string
 
 	// MaxSessionsPerAddress is how many sessions one network address may have,

@@ -63,7 +63,7 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
 		return
 	}
-	addr := srv.opts.ClientAddr(r)
+	addr := srv.customer(r)
 	if !srv.socketsByAddr.take(addr) {
 		srv.crowding("WebSockets of one address; a host behind a proxy sets Options.ClientAddr")
 		w.Header().Set("Retry-After", "5")
