@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,48 @@ func TestHostTimeouts(t *testing.T) {
 			}
 		})
 	})
+}
+
+// leavingWriter is the response to a client that hangs up as soon as it has
+// everything, which net/http notices before the handler goes on.
+type leavingWriter struct {
+	http.ResponseWriter
+	leave func()
+}
+
+func (w leavingWriter) FlushError() error {
+	defer w.leave()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// One that closes its connection after each response gets nothing twice.
+func TestClientThatHangsUpAfterTheAnswer(t *testing.T) {
+	server, err := bayeux.New(&bayeux.Options{TrustClientSession: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Shutdown(t.Context())
+	id := ""
+	send := func(body string) []*message {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/cometd", strings.NewReader(strings.ReplaceAll(body, "ID", id)))
+		r.Header.Set("Content-Type", "application/json")
+		server.ServeHTTP(leavingWriter{w, cancel}, r)
+		return decode(t, w.Body.Bytes())
+	}
+	id = send(`[{"channel":"/meta/handshake","version":"1.0"}]`)[0].ClientID
+	send(`[{"channel":"/meta/subscribe","clientId":"ID","subscription":"/a"}]`)
+	if n, err := server.Publish(t.Context(), "/a", json.RawMessage(`1`)); n != 1 || err != nil {
+		t.Fatalf("%d subscribers: %v", n, err)
+	}
+	for i, want := range []int{2, 1} {
+		got := send(`[{"channel":"/meta/connect","clientId":"ID","connectionType":"long-polling","advice":{"timeout":0}}]`)
+		if len(got) != want {
+			t.Errorf("connect %d was answered by %d messages, want %d: %s", i, len(got), want, got)
+		}
+	}
 }
 
 // plainWriter hides everything but the three methods.

@@ -122,7 +122,9 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
 		srv.writeCookie(w, x.request, x.setCookie)
 	}
 	clock.begin(srv.opts.WriteTimeout, clock.control.SetWriteDeadline)
-	written := false
+	// A client may hang up as soon as it has everything, which must not be taken
+	// for hanging up before.
+	gone, written := x.ctx.Err() != nil, false
 	if x.status != 0 {
 		w.Header().Set("Retry-After", "5")
 		writeFaultRef(w, x.status, x.code, x.ref)
@@ -136,7 +138,7 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
 			// Only so is an error seen.
 			err = clock.control.Flush()
 		}
-		written = (err == nil || errors.Is(err, http.ErrNotSupported)) && x.ctx.Err() == nil
+		written = !gone && (err == nil || errors.Is(err, http.ErrNotSupported))
 	}
 	if x.session != nil {
 		x.session.written(flying, written, x.connect != nil || x.handshake != nil)
