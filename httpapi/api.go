@@ -292,7 +292,16 @@ func (o *Options) customer(r *http.Request) string { return bayeux.Customer(o.cl
 // Bayeux returns the handler of calls, events, call data and client logs. It
 // does not look at the path, so it can be mounted at any prefix together with
 // everything below, and needs no stripping.
-func (a *API) Bayeux() http.Handler { return a.guard(a.bayeux) }
+func (a *API) Bayeux() http.Handler {
+	// Unlike guard this leaves the ResponseWriter as it is: around another one
+	// the Bayeux server could not take connections from net/http. It deals with
+	// panics of hooks and handlers itself.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.sameSite(w, r) {
+			a.bayeux.ServeHTTP(w, r)
+		}
+	})
+}
 
 // Token returns a token by which the user's clients can open a Bayeux session
 // without being known to the [Authenticator], as the context resource hands it

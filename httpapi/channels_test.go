@@ -265,3 +265,15 @@ func TestChannelOutlivesCall(t *testing.T) {
 		}
 	})
 }
+
+// What the Bayeux server can do with a bare connection it can do here.
+func TestLongPollingLeavesNetHTTP(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		mary := w.dial("mary", "m1", "long-polling")
+		mary.mustSubscribe("/eXo/Application/WebConferencing/user/mary")
+		if w.taken.Load() == 0 {
+			t.Error("connections stay in net/http")
+		}
+	})
+}

@@ -142,6 +142,7 @@ type world struct {
 	pipes *pipes
 	spec  *description
 	stop  func()
+	taken atomic.Int32 // connections that left net/http
 }
 
 // authenticator takes the user from a cookie, which tests can take away.
@@ -227,7 +228,11 @@ func (w *world) start() {
 	mux.Handle("/portal/rest/state/status/", http.StripPrefix("/portal/rest/state/status", w.api.UserStatus()))
 	mux.Handle("/cometd/", w.api.Bayeux())
 	mux.Handle("/webconferencing/", http.StripPrefix("/webconferencing", w.api.Client()))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ConnState: func(_ net.Conn, s http.ConnState) {
+		if s == http.StateHijacked {
+			w.taken.Add(1)
+		}
+	}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = server.Serve(w.pipes) })
