@@ -11,6 +11,7 @@ import (
 type hostCheck struct {
 	looked     atomic.Bool // at the http.Server
 	unhijacked atomic.Bool
+	foreign    atomic.Bool
 }
 
 // lookAtHost looks at the http.Server of the first request.
@@ -28,5 +29,12 @@ func (srv *Server) lookAtHost(r *http.Request) {
 func (srv *Server) cannotHijack(err error) {
 	if !srv.host.unhijacked.Swap(true) {
 		srv.log.Warn("bayeux: a wrapper around the handler hides the connection; there are no WebSockets, clients use long-polling", "error", err)
+	}
+}
+
+// foreignPage notes that a page was refused, which may be the host's own.
+func (srv *Server) foreignPage(origin, host string) {
+	if !srv.host.foreign.Swap(true) {
+		srv.log.Warn("bayeux: refused a page of another origin; a proxy has to pass Host on, and other origins are named in Options.AllowedOrigins", "origin", origin, "host", host)
 	}
 }

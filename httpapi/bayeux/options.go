@@ -384,7 +384,8 @@ type Options struct {
 	// whose pages may use the server; they are answered with CORS headers. If
 	// one is of another site, not just another host of the same domain, browsers
 	// send it the cookie only with Cookie.Partitioned, or Cookie.SameSite None.
-	// Defaults to none: only the origin that the server itself is reached by.
+	// Defaults to none: only the origin that the server itself is reached by,
+	// which is what Host or, of current browsers, Sec-Fetch-Site says.
 	AllowedOrigins []string
 
 	// AllowedHeaders are further headers that pages of AllowedOrigins may send,

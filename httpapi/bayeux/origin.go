@@ -36,7 +36,13 @@ func (srv *Server) allowOrigin(w http.ResponseWriter, r *http.Request, upgrade b
 		}
 		return true
 	}
-	return sameOrigin(origin, r)
+	// Only a browser can say so; behind a proxy that does not pass Host on there
+	// is nothing to compare.
+	if r.Header.Get("Sec-Fetch-Site") == "same-origin" || sameOrigin(origin, r) {
+		return true
+	}
+	srv.foreignPage(origin, r.Host)
+	return false
 }
 
 // sameOrigin compares the origin with the address that the request was sent

@@ -43,6 +43,23 @@ func TestThreatsFromOtherSites(t *testing.T) {
 			}
 		}
 	})
+	// What a proxy that changes Host leaves of a page of this site.
+	threat(t, "T26 and T27 behind a proxy", nil, func(t *testing.T, s *site, transport string) {
+		for header, allowed := range map[string]bool{"Sec-Fetch-Site: same-origin": true, "Sec-Fetch-Site: same-site": false, "Sec-Fetch-Site: cross-site": false, "X: y": false} {
+			var status int
+			want := map[bool]int{true: 200, false: 403}[allowed]
+			if transport == "websocket" {
+				conn, _, response := rawSocket(t, s, "Origin: https://other.example", header)
+				status, want = response.StatusCode, map[bool]int{true: 101, false: 403}[allowed]
+				_ = conn.Close()
+			} else {
+				status, _, _ = s.request(t, http.MethodPost, shake, "Origin: https://other.example", header)
+			}
+			if status != want {
+				t.Errorf("%s: status %d, want %d", header, status, want)
+			}
+		}
+	})
 	threat(t, "T26 without Origin", nil, func(t *testing.T, s *site, transport string) {
 		for header, want := range map[string]int{"Sec-Fetch-Site: cross-site": 403, "Sec-Fetch-Site: same-site": 403, "Sec-Fetch-Site: same-origin": 200, "X: y": 200} {
 			if status, _, _ := s.request(t, http.MethodPost, shake, header); status != want {

@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 const examples = fileURLToPath(new URL("../../examples/proxies/", import.meta.url));
 const run = promisify(execFile);
 
-/** What there is. */
+/** Those that examples/proxies sets up. */
 export const kinds = ["nginx", "haproxy"];
 
 /** One running proxy. Its origin has a certificate that nobody knows. */
@@ -22,7 +22,10 @@ export class Proxy {
   #process;
   #folder;
 
-  /** Starts one of a kind in front of an upstream, "127.0.0.1:8080". */
+  /**
+   * Starts one of a kind in front of an upstream, "127.0.0.1:8080": one of kinds,
+   * or "untold", an nginx that nobody told anything but where that is.
+   */
   static async start(kind, upstream) {
     const proxy = new Proxy();
     proxy.#folder = await mkdtemp(join(tmpdir(), "proxy-"));
@@ -71,12 +74,16 @@ const builders = {
       "/etc/ssl/portal.crt": join(folder, "cert.pem"),
       "/etc/ssl/portal.key": join(folder, "key.pem"),
     });
-    await writeFile(join(folder, "site.conf"), site);
-    const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
-    const around = `pid ${folder}/pid; daemon off; error_log stderr error; events {}
-      http { access_log off; ${folders.join(" ")} include site.conf; }`;
-    await writeFile(join(folder, "nginx.conf"), around);
-    return ["nginx", "-p", folder, "-c", "nginx.conf", "-e", "stderr"];
+    return nginxWith(folder, site);
+  },
+
+  async untold(folder, port, upstream) {
+    return nginxWith(folder, `server {
+      listen 127.0.0.1:${port} ssl http2;
+      ssl_certificate ${folder}/cert.pem;
+      ssl_certificate_key ${folder}/key.pem;
+      location / { proxy_pass http://${upstream}; }
+    }`);
   },
 
   async haproxy(folder, port, upstream) {
@@ -90,6 +97,15 @@ const builders = {
     return ["haproxy", "-db", "-f", file];
   },
 };
+
+async function nginxWith(folder, site) {
+  await writeFile(join(folder, "site.conf"), site);
+  const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
+  const around = `pid ${folder}/pid; daemon off; error_log stderr error; events {}
+    http { access_log off; ${folders.join(" ")} include site.conf; }`;
+  await writeFile(join(folder, "nginx.conf"), around);
+  return ["nginx", "-p", folder, "-c", "nginx.conf", "-e", "stderr"];
+}
 
 /** Reads a file of examples/proxies with other values, each of which must be in it. */
 async function example(name, values) {
@@ -120,7 +136,7 @@ async function freePort() {
 
 /** Waits until a port takes connections. */
 async function listens(port) {
-  for (;;) {
+  for (const end = Date.now() + 15_000; Date.now() < end; ) {
     const socket = net.connect(port, "127.0.0.1");
     const connected = await once(socket, "connect").then(
       () => true,
@@ -130,4 +146,5 @@ async function listens(port) {
     if (connected) return;
     await pause(50);
   }
+  throw new Error("the proxy does not listen");
 }

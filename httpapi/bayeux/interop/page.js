@@ -27,7 +27,7 @@ class CometDPage {
 
   constructor(library, { url, transport, extensions = [], channels = [] }) {
     this.#client = new library.CometD();
-    for (const type of this.#client.getTransportTypes()) if (type !== transport) this.#client.unregisterTransport(type);
+    for (const type of this.#client.getTransportTypes()) if (transport && type !== transport) this.#client.unregisterTransport(type);
     for (const name of extensions) {
       this.#extensions[name] = new library[`${name}Extension`]();
       this.#client.registerExtension(name, this.#extensions[name]);

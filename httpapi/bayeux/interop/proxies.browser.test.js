@@ -15,6 +15,26 @@ describe('in Chromium', { concurrency: 2 }, () => {
   before(async () => { browser = await Browser.start(); });
   after(() => browser.close());
 
+  // Neither Host nor Upgrade nor HTTP/1.1 gets through.
+  for (const name of ['cometd3', 'cometd9', 'faye']) {
+    test(`${name} gets through a proxy that was told nothing`, async () => {
+      const profile = await browser.profile({ ignoreHTTPSErrors: true });
+      const server = await Server.start();
+      const front = await Proxied.start('untold', server);
+      const tab = await profile.open(front, name, { channels: ['/a'] });
+      if (name === 'faye') await tab.run('subscribe', '/a');
+      else await tab.run('handshake');
+      if (name !== 'faye') await tab.subscribed.count(1);
+      await tab.run('publish', '/a', 0, 1, 2);
+      await publish(front.direct, '/a', 3);
+      await tab.messages.count(4);
+      assert.deepEqual(data(tab), [0, 1, 2, 3]);
+      await profile.close();
+      await front.close();
+      await server.close();
+    });
+  }
+
   for (const kind of proxies) {
     describe(kind, { concurrency: 1 }, () => {
       let server;
