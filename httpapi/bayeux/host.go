@@ -12,6 +12,7 @@ type hostCheck struct {
 	looked     atomic.Bool // at the http.Server
 	unhijacked atomic.Bool
 	foreign    atomic.Bool
+	wrapped    atomic.Bool
 }
 
 // lookAtHost looks at the http.Server of the first request.
@@ -29,6 +30,13 @@ func (srv *Server) lookAtHost(r *http.Request) {
 func (srv *Server) cannotHijack(err error) {
 	if !srv.host.unhijacked.Swap(true) {
 		srv.log.Warn("bayeux: a wrapper around the handler hides the connection; there are no WebSockets, clients use long-polling", "error", err)
+	}
+}
+
+// wraps notes that connections of long-polling stay in net/http.
+func (srv *Server) wraps() {
+	if !srv.host.wrapped.Swap(true) {
+		srv.log.Info("bayeux: a wrapper around the ResponseWriter keeps connections of long-polling in net/http, where they take more memory and time; see Options.StayInHandler")
 	}
 }
 

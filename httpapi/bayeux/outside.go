@@ -34,7 +34,11 @@ func (srv *Server) goOutside(x *exchange, w http.ResponseWriter, r *http.Request
 		}
 		return true
 	}
-	if srv.opts.StayInHandler || !mayTake(w, r) {
+	if srv.opts.StayInHandler || !mayTake(r) {
+		return false
+	}
+	if !isBare(w) {
+		srv.wraps()
 		return false
 	}
 	p, err := srv.lane.Take(w, r)
@@ -60,10 +64,10 @@ func (srv *Server) runCalls(x *exchange, w *lane.Response, p lane.Pending) {
 	srv.answerOutside(x, p)
 }
 
-// mayTake reports whether the connection of a request may be taken from
-// net/http: nothing but net/http itself may know of it.
-func mayTake(w http.ResponseWriter, r *http.Request) bool {
-	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && !r.Close && r.TLS == nil && isBare(w)
+// mayTake reports whether a request is one whose connection may be taken from
+// net/http, if nothing but net/http itself knows of it.
+func mayTake(r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.ProtoMinor >= 1 && !r.Close && r.TLS == nil
 }
 
 // isBare reports whether a response is that of net/http's server for HTTP/1,

@@ -147,7 +147,14 @@ func TestThreatsFromTheConnection(t *testing.T) {
 		wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/connect"}`))
 		conn, _, _ := rawSocket(t, s)
 		_ = conn.Close()
-		for _, warning := range []string{"hides deadlines", "hides the connection", "no ReadHeaderTimeout"} {
+		for range 2 {
+			if status, _, _ := s.request(t, http.MethodPost, "[]", "Origin: https://other.example"); status != http.StatusForbidden {
+				t.Errorf("another origin: status %d", status)
+			}
+		}
+		for _, warning := range []string{
+			"hides deadlines", "hides the connection", "no ReadHeaderTimeout", "keeps connections of long-polling", "a page of another origin",
+		} {
 			if n := strings.Count(log.String(), warning); n != 1 {
 				t.Errorf("%d warnings %q: %s", n, warning, log.String())
 			}
