@@ -169,6 +169,8 @@ func (s *Service) runBatch(ctx context.Context, id CallID) {
 // decideAndCommit applies the batch to the stored call until a commit holds.
 // A returned error is the answer to every request of the batch.
 func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*request) error {
+	s.leases.begin(id)
+	defer s.leases.end(id)
 	for attempt := 0; pauseBefore(ctx, attempt); attempt++ {
 		stored, err := s.store.Call(ctx, id)
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -183,7 +185,7 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 			if errors.Is(err, ErrConflict) || errors.Is(err, ErrOutcomeUnknown) {
 				continue // the keys tell which commands were carried out
 			}
-			s.leases.follow(id, stored, s.node, s.now())
+			s.followLeases(ctx, id, stored)
 			return err
 		}
 		err = s.commit(ctx, stored, t)
@@ -192,7 +194,7 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 		}
 		switch {
 		case err == nil:
-			s.leases.follow(id, t.call, s.node, s.now())
+			s.followLeases(ctx, id, t.call)
 			s.inspect(ctx, stored, t)
 			return nil
 		case errors.Is(err, ErrConflict):
@@ -201,6 +203,25 @@ func (s *Service) decideAndCommit(ctx context.Context, id CallID, batch []*reque
 		return err
 	}
 	return tooManyChanges()
+}
+
+// followLeases brings the leases of a call in line with its record. If another
+// node went further meanwhile, it takes that node's record: what its events made
+// void before must not come back.
+func (s *Service) followLeases(ctx context.Context, id CallID, c *Call) {
+	for attempt := 0; ; attempt++ {
+		s.leases.follow(id, c, s.node, s.now())
+		if !s.leases.overtaken(c) || attempt == maxAccessAttempts || !pauseBefore(ctx, attempt) {
+			return
+		}
+		fresh, err := s.store.Call(ctx, id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			// The leases of seats that are gone end when nobody renews them.
+			s.logger.WarnContext(ctx, "leases may be behind", "call", string(id), "error", err)
+			return
+		}
+		c = fresh
+	}
 }
 
 func tooManyChanges() error {

@@ -37,9 +37,38 @@ type leases struct {
 
 	mu     sync.Mutex
 	byCall map[CallID]map[SeatID]*lease
+	// underway are the calls that this node is committing, with the highest
+	// version that events of other nodes have told of meanwhile.
+	underway map[CallID]uint64
 	// vouched is until when this node may answer for its seats out of memory:
 	// as long as its own sign of life counts, by the monotonic clock.
 	vouched time.Time
+}
+
+// begin notes that this node works on a call, until end. Only one does so at a
+// time for each call.
+func (l *leases) begin(id CallID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.underway[id] = 0
+}
+
+func (l *leases) end(id CallID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.underway, id)
+}
+
+// overtaken reports whether another node has gone further than this record of a
+// call, and its events came before the record was followed: then they had nothing
+// to make void.
+func (l *leases) overtaken(c *Call) bool {
+	if c == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.underway[c.ID] > c.Version
 }
 
 // follow brings the leases of a call in line with its record as this node just
@@ -77,6 +106,9 @@ func (l *leases) follow(id CallID, c *Call, node string, now time.Time) {
 func (l *leases) observe(e *Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if version, ok := l.underway[e.CallID]; ok && e.Version > version {
+		l.underway[e.CallID] = e.Version
+	}
 	for id, s := range l.byCall[e.CallID] {
 		if e.Version <= s.version {
 			continue

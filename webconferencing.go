@@ -198,7 +198,7 @@ func New(store Store, directory Directory, opts *Options) (*Service, error) {
 		directory: directory, opts: o, logger: o.Logger,
 		registry: registry, calllog: calllog, clock: newClock(),
 		node:   uuid.NewString(),
-		leases: &leases{ttl: o.SeatTTL, byCall: make(map[CallID]map[SeatID]*lease)},
+		leases: &leases{ttl: o.SeatTTL, byCall: make(map[CallID]map[SeatID]*lease), underway: make(map[CallID]uint64)},
 		nodes:  nodeTable{signs: make(map[string]nodeSign), traceless: make(map[string]bool), swept: make(map[string]bool)},
 		queues: queues{byCall: make(map[CallID]*callQueue)},
 		limits: limits{
