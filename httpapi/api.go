@@ -294,9 +294,15 @@ func (o *Options) customer(r *http.Request) string { return bayeux.Customer(o.cl
 // everything below, and needs no stripping.
 func (a *API) Bayeux() http.Handler {
 	// Unlike guard this leaves the ResponseWriter as it is: around another one
-	// the Bayeux server could not take connections from net/http. It deals with
-	// panics of hooks and handlers itself.
+	// the Bayeux server could not take connections from net/http. It answers for
+	// hooks and handlers that panic itself.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if v := recover(); v != nil {
+				a.notePanic(r, v)
+				panic(http.ErrAbortHandler) // whether anything was written is not known
+			}
+		}()
 		if a.sameSite(w, r) {
 			a.bayeux.ServeHTTP(w, r)
 		}

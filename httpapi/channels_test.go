@@ -2,12 +2,17 @@ package httpapi_test
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/coder/websocket"
+
 	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/httpapi"
 )
 
 const denied = "403:denied_by_security_policy:subscribe_denied"
@@ -276,4 +281,22 @@ func TestLongPollingLeavesNetHTTP(t *testing.T) {
 			t.Error("connections stay in net/http")
 		}
 	})
+}
+
+// Before there is a session no hook guard looks after what the host brought.
+func TestPanicWhileASocketOpens(t *testing.T) {
+	var log strings.Builder
+	w := newWorld(t, &httpapi.Options{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)), ClientAddr: func(*http.Request) string { panic("address") },
+	})
+	d := w.newDevice("mary", "m1")
+	if _, _, err := websocket.Dial(d.ctx, "ws://portal.test/cometd/cometd", &websocket.DialOptions{
+		HTTPClient: d.http, HTTPHeader: http.Header{"Origin": {"http://portal.test"}},
+	}); err == nil {
+		t.Error("the socket was opened")
+	}
+	w.stop()
+	if n := strings.Count(log.String(), "panic recovered"); n != 1 || !strings.Contains(log.String(), "panic=address") || !strings.Contains(log.String(), "ref=") {
+		t.Errorf("%d panics in the log: %s", n, log.String())
+	}
 }

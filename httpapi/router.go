@@ -90,11 +90,7 @@ func (a *API) guard(next http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-				panic(v)
-			}
-			ref := newRef()
-			a.log.ErrorContext(r.Context(), "panic recovered", "in", "request", "ref", ref, "panic", v, "stack", string(debug.Stack()))
+			ref := a.notePanic(r, v)
 			if tracked.wrote {
 				panic(http.ErrAbortHandler) // a half answer must not look whole
 			}
@@ -107,6 +103,17 @@ func (a *API) guard(next http.Handler) http.Handler {
 			next.ServeHTTP(tracked, r)
 		}
 	})
+}
+
+// notePanic logs a panic of a request, unless it is one that only ends the
+// response, and returns the reference of the line.
+func (a *API) notePanic(r *http.Request, v any) (ref string) {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(v)
+	}
+	ref = newRef()
+	a.log.ErrorContext(r.Context(), "panic recovered", "in", "request", "ref", ref, "panic", v, "stack", string(debug.Stack()))
+	return ref
 }
 
 // sameSite refuses a request that a foreign page made the browser send. It

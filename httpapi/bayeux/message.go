@@ -58,14 +58,14 @@ func (m *Message) Field(name string) (json.RawMessage, bool) {
 	case "data":
 		return m.Data, m.Data != nil
 	}
-	if raw, ok := lookup(m.others, name); ok || !isCommon(name) {
-		return raw, ok
+	if isCommon(name) {
+		return lookup(members(m.raw), name)
 	}
-	return lookup(members(m.raw), name)
+	return lookup(m.others, name)
 }
 
-// isCommon reports whether a field is one that most messages have and of which
-// m.others is to be spared.
+// isCommon reports whether a field is one that most messages have. It is not
+// among the others, so that there are none in most messages.
 func isCommon(name string) bool {
 	switch name {
 	case "id", "channel", "clientId", "connectionType", "data":
