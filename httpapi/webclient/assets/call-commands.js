@@ -3,17 +3,54 @@
  * The commands about calls: making and changing them, rings, seats, history,
  * and what administrators may ask and do.
  *
+ * @typedef {import("./types.js").Call} Call
  * @typedef {import("./types.js").CallInfo} CallInfo
  * @typedef {import("./types.js").Provider} Provider
  */
 import { Directory } from "./directory.js";
+import { EventFence } from "./fence.js";
 import { newKey, joinLists } from "./wire.js";
+
+/** How often a call is read again that changes meanwhile. */
+const maxReads = 3;
 
 /** Adds the commands to the client. */
 export class CallCommands extends Directory {
+	/** What events have told of calls. */
+	fence = new EventFence();
+
 	/** @param {string} id */
-	getCall(id) {
-		return this.command("get", { id });
+	async getCall(id) {
+		return this.#upToDate(await this.command("get", { id }));
+	}
+
+	/**
+	 * Sends a command that answers with a call.
+	 *
+	 * @param {string} name
+	 * @param {{id: string} & Record<string, any>} params
+	 * @returns {Promise<Call>}
+	 */
+	async #call(name, params) {
+		const call = await this.command(name, params);
+		return this.#upToDate(call).catch(() => call);
+	}
+
+	/**
+	 * Reads a call again that is behind what events have told.
+	 *
+	 * @param {Call} call
+	 * @returns {Promise<Call>}
+	 */
+	async #upToDate(call) {
+		let now = call;
+		for (let reads = 0; reads < maxReads && this.fence.isBehind(now); reads++) {
+			now = await this.command("get", { id: call.id });
+		}
+		const { seat, grant, epoch } = call;
+		if (now === call || !seat) return now;
+		// A seat is told to who took it, and belongs to one run of the call.
+		return now.epoch === epoch ? { ...now, seat, grant } : call;
 	}
 
 	/**
@@ -26,7 +63,7 @@ export class CallCommands extends Directory {
 		const { id: _, ...description } = (typeof idOrInfo === "string" ? info : idOrInfo) ?? {};
 		// A create that is sent again after a broken connection finds its own
 		// call; the key tells the server that it is the same wish.
-		return this.command("create", { start: false, title: "", ...joinLists(description), id, idempotencyKey: newKey() });
+		return this.#call("create", { start: false, title: "", ...joinLists(description), id, idempotencyKey: newKey() });
 	}
 
 	/**
@@ -52,9 +89,9 @@ export class CallCommands extends Directory {
 	 * @param {string | Partial<CallInfo>} stateOrInfo
 	 */
 	updateCall(id, stateOrInfo) {
-		if (typeof stateOrInfo === "string") return this.command("update", { id, state: stateOrInfo });
+		if (typeof stateOrInfo === "string") return this.#call("update", { id, state: stateOrInfo });
 		const { id: _, ...info } = stateOrInfo;
-		return this.command("update", { id, info: joinLists(info) });
+		return this.#call("update", { id, info: joinLists(info) });
 	}
 
 	/**
@@ -63,7 +100,7 @@ export class CallCommands extends Directory {
 	 * @param {{seat?: string, epoch?: number}} [fence]
 	 */
 	updateUserCall(id, state, fence = {}) {
-		return this.command("update", { id, state, ...fence });
+		return this.#call("update", { id, state, ...fence });
 	}
 
 	/**
@@ -71,7 +108,7 @@ export class CallCommands extends Directory {
 	 * @param {string[]} participants
 	 */
 	updateParticipants(id, participants) {
-		return this.command("update", { id, participants });
+		return this.#call("update", { id, participants });
 	}
 
 	/**
@@ -79,7 +116,7 @@ export class CallCommands extends Directory {
 	 * @param {{id: string, type: "user"|"group"}[]} invites
 	 */
 	updateInvites(id, invites) {
-		return this.command("update_invites", { id, invites });
+		return this.#call("update_invites", { id, invites });
 	}
 
 	/**
@@ -95,7 +132,7 @@ export class CallCommands extends Directory {
 	 * @param {string} guestId
 	 */
 	addGuest(id, guestId) {
-		return this.command("add_guest", { id, guestId });
+		return this.#call("add_guest", { id, guestId });
 	}
 
 	/** @param {string} id */
@@ -107,8 +144,11 @@ export class CallCommands extends Directory {
 		return this.command("get_calls_state", { id: this.getUser().id });
 	}
 
-	getOpenCalls() {
-		return this.command("get_open_calls", {});
+	async getOpenCalls() {
+		/** @type {Call[]} */
+		const calls = await this.command("get_open_calls", {});
+		const now = await Promise.all(calls.map((call) => this.#upToDate(call).catch(() => null)));
+		return now.flatMap((call) => (call?.state === "started" ? [call] : []));
 	}
 
 	/** @param {string} name */
@@ -128,7 +168,7 @@ export class CallCommands extends Directory {
 
 	/** @param {string} id */
 	acceptCall(id) {
-		return this.command("accept", { id });
+		return this.#call("accept", { id });
 	}
 
 	/**
@@ -136,17 +176,17 @@ export class CallCommands extends Directory {
 	 * @param {"declined"|"busy"} [reason]
 	 */
 	declineCall(id, reason) {
-		return this.command("decline", { id, ...(reason ? { reason } : {}) });
+		return this.#call("decline", { id, ...(reason ? { reason } : {}) });
 	}
 
 	/** @param {string} id */
 	cancelCall(id) {
-		return this.command("cancel", { id });
+		return this.#call("cancel", { id });
 	}
 
 	/** @param {string} id */
 	takeOver(id) {
-		return this.command("take_over", { id });
+		return this.#call("take_over", { id });
 	}
 
 	/** @param {string} id */
@@ -159,7 +199,7 @@ export class CallCommands extends Directory {
 	 * @param {string} user
 	 */
 	ringAgain(id, user) {
-		return this.command("ring_again", { id, user, idempotencyKey: newKey() });
+		return this.#call("ring_again", { id, user, idempotencyKey: newKey() });
 	}
 
 	/**
@@ -167,7 +207,7 @@ export class CallCommands extends Directory {
 	 * @param {string} user
 	 */
 	removeParticipant(id, user) {
-		return this.command("remove_participant", { id, user });
+		return this.#call("remove_participant", { id, user });
 	}
 
 	/**

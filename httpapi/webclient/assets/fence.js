@@ -4,12 +4,12 @@ const maxCalls = 500;
 const forgetAfter = 12 * 60 * 60 * 1000;
 
 /**
- * Drops events of calls that are older than what was seen already. Events of
- * one change share a version, so an equal one passes.
+ * Knows what events told of calls, and tells what is older than that. Events of
+ * one change share a version, so an equal one is not older.
  */
 export class EventFence {
-	/** @type {Map<string, {epoch: number, version: number, at: number}>} */
-	#seen = new Map();
+	#perScope = new Newest();
+	#perCall = new Newest();
 
 	/**
 	 * @param {string} scope what delivers the events; each is fenced by itself
@@ -18,11 +18,35 @@ export class EventFence {
 	 */
 	passes(scope, { callId, epoch, version }) {
 		if (typeof callId !== "string" || !Number.isFinite(epoch) || !Number.isFinite(version)) return true;
-		const key = `${scope} ${callId}`;
 		const news = { epoch: Number(epoch), version: Number(version), at: Date.now() };
-		const old = this.#seen.get(key);
-		// A call id that was free for long may begin to count from one again.
-		if (old && news.at - old.at < forgetAfter && isOlder(news, old)) return false;
+		this.#perCall.take(callId, news);
+		return this.#perScope.take(`${scope} ${callId}`, news);
+	}
+
+	/**
+	 * Whether a call was read before something that an event told already.
+	 * Answers and events travel on ways of their own and overtake each other.
+	 *
+	 * @param {import("./types.js").Call} call
+	 */
+	isBehind({ id, epoch, version }) {
+		if (epoch === undefined || version === undefined) return false;
+		return this.#perCall.isNewerThan(id, { epoch, version, at: Date.now() });
+	}
+}
+
+/** The newest version of each call. */
+class Newest {
+	/** @type {Map<string, {epoch: number, version: number, at: number}>} */
+	#seen = new Map();
+
+	/**
+	 * @param {string} key
+	 * @param {{epoch: number, version: number, at: number}} news
+	 * @returns {boolean} false if it is older than what is known
+	 */
+	take(key, news) {
+		if (this.isNewerThan(key, news)) return false;
 		this.#seen.delete(key);
 		this.#seen.set(key, news);
 		if (this.#seen.size > maxCalls) {
@@ -30,6 +54,16 @@ export class EventFence {
 			this.#seen.delete(oldest);
 		}
 		return true;
+	}
+
+	/**
+	 * @param {string} key
+	 * @param {{epoch: number, version: number, at: number}} news
+	 */
+	isNewerThan(key, news) {
+		const old = this.#seen.get(key);
+		// A call id that was free for long may begin to count from one again.
+		return old !== undefined && news.at - old.at < forgetAfter && isOlder(news, old);
 	}
 }
 

@@ -514,6 +514,11 @@ export interface WebConferencing {
 	postProviderConfig(type: string, active: boolean): Promise<ProviderConfig>;
 	getProviderSettings(type: string): Promise<Record<string, any>>;
 
+	/**
+	 * A call. This and all other answers that are calls are not older than what
+	 * `onUserUpdate` has told before: they are read again if an event overtook
+	 * them.
+	 */
 	getCall(id: string): Promise<Call>;
 	addCall(id: string, info: CallInfo): Promise<Call>;
 	/** The info's provider names the call. */

@@ -12,7 +12,6 @@
  * @typedef {import("./types.js").WebConferencingOptions} WebConferencingOptions
  */
 import { Numbering, SeenOnce } from "./call-data.js";
-import { EventFence } from "./fence.js";
 import { englishMessages } from "./messages.js";
 import { Reports } from "./reports.js";
 import { toCallError } from "./rest.js";
@@ -33,7 +32,6 @@ export function createWebConferencing(options) {
 
 /** @implements {WebConferencing} */
 class Client extends Reports {
-	#fence = new EventFence();
 	#numbering = new Numbering();
 
 	/**
@@ -49,7 +47,7 @@ class Client extends Reports {
 		return this.bayeux.subscribe(channel, {
 			onMessage: (data) => {
 				const event = asObject(data);
-				if (event && this.#fence.passes(channel, event)) onUpdate(event);
+				if (event && this.fence.passes(channel, event)) onUpdate(event);
 			},
 			onError,
 			onReady,

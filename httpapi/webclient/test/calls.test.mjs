@@ -334,6 +334,49 @@ test("busy and ignored calls: one is told, the other is not", async () => {
 	assert.equal(mary.calls.current.reason, "busy");
 });
 
+test("answers that arrive after events of what came next", async () => {
+	for (const answered of [false, true]) {
+		const mary = await portal.page("mary");
+		const john = await portal.page("john");
+		const events = [];
+		await mary.wc.onUserUpdate("mary", (event) => events.push(event.eventType)).ready;
+		const command = mary.wc.command.bind(mary.wc);
+		mary.wc.command = async (name, params) => {
+			const call = await command(name, params);
+			if (params.state === "joined") {
+				if (answered) await john.calls.accept(pair);
+				await mary.until(() => events.includes(answered ? "call_joined" : "call_ringing"));
+			}
+			return call;
+		};
+		const started = mary.calls.start({ user: "john" });
+		await john.until(() => rings(john));
+		await started;
+		await mary.until(() => (answered ? phase(mary) === "active" : mary.calls.current.ringing === 1));
+		await hangUpAll(mary, john);
+	}
+});
+
+test("a call that ends while it is read is not offered", async () => {
+	const { mary, john } = await connected();
+	const second = await portal.page("john");
+	await second.until(() => second.calls.elsewhere.length === 1);
+	const events = [];
+	await second.wc.onUserUpdate("john", (event) => events.push(event)).ready;
+	const command = second.wc.command.bind(second.wc);
+	second.wc.command = async (name, params) => {
+		const answer = await command(name, params);
+		if (name === "get_open_calls") {
+			assert.equal(answer.length, 1);
+			await hangUpAll(mary);
+			await second.until(() => events.some((e) => e.callState === "stopped"));
+		}
+		return answer;
+	};
+	assert.deepEqual(await second.wc.getOpenCalls(), []);
+	await john.until(() => phase(john) === "ended");
+});
+
 test("the history is searched and paged, and seen", async () => {
 	const mary = await portal.page("mary");
 	const john = await portal.page("john");
