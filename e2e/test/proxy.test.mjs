@@ -7,9 +7,10 @@ import { kinds, Proxy } from "../../internal/proxies/proxies.mjs";
 import { accept, bothMove, call, Device, hangUp, incoming, moves, noCallLeft, remoteVideos, startBrowser, withoutCall } from "../lib/browser.mjs";
 import { startPortal } from "../lib/portal.mjs";
 
-for (const kind of kinds) {
+for (const kind of [...kinds, "untold"]) {
   describe(kind, () => {
-    for (const transport of ["WebSocket", "long-polling"]) {
+    // A proxy that was told nothing passes no WebSockets on.
+    for (const transport of kind === "untold" ? ["long-polling"] : ["WebSocket", "long-polling"]) {
       test(`a call over ${transport} that outlives the portal`, async (t) => {
         const portal = await startPortal(t, { proxy: "127.0.0.1" });
         const proxy = await Proxy.start(kind, portal.addr);
@@ -17,7 +18,7 @@ for (const kind of kinds) {
         const browser = await startBrowser(t);
         const front = { url: proxy.origin };
         const [mary, john] = await Promise.all(["mary", "john"].map((user) => Device.signIn(t, browser, front, user, { ignoreHTTPSErrors: true })));
-        if (transport === "long-polling") {
+        if (transport === "long-polling" && kind !== "untold") {
           for (const { context } of [mary, john]) await context.addInitScript(() => (window.WebSocket = undefined));
         }
 
