@@ -338,20 +338,21 @@ test("answers that arrive after events of what came next", async () => {
 	for (const answered of [false, true]) {
 		const mary = await portal.page("mary");
 		const john = await portal.page("john");
-		const events = [];
-		await mary.wc.onUserUpdate("mary", (event) => events.push(event.eventType)).ready;
+		const told = new Promise((resolve) => {
+			const next = answered ? "call_joined" : "call_ringing";
+			mary.wc.onUserUpdate("mary", (event) => event.eventType === next && event.part.id === "john" && resolve());
+		});
 		const command = mary.wc.command.bind(mary.wc);
 		mary.wc.command = async (name, params) => {
 			const call = await command(name, params);
 			if (params.state === "joined") {
+				await john.until(() => rings(john));
 				if (answered) await john.calls.accept(pair);
-				await mary.until(() => events.includes(answered ? "call_joined" : "call_ringing"));
+				await told;
 			}
 			return call;
 		};
-		const started = mary.calls.start({ user: "john" });
-		await john.until(() => rings(john));
-		await started;
+		await mary.calls.start({ user: "john" });
 		await mary.until(() => (answered ? phase(mary) === "active" : mary.calls.current.ringing === 1));
 		await hangUpAll(mary, john);
 	}
