@@ -8,6 +8,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -21,6 +22,8 @@ export const kinds = ["nginx", "haproxy"];
 export class Proxy {
   #process;
   #folder;
+  #command;
+  #port;
 
   /**
    * Starts one of a kind in front of an upstream, "127.0.0.1:8080": one of kinds,
@@ -40,32 +43,59 @@ export class Proxy {
 
   async #begin(kind, upstream) {
     await makeCertificate(this.#folder);
-    const port = await freePort();
-    this.origin = `https://127.0.0.1:${port}`;
-    const [program, ...args] = await builders[kind](this.#folder, port, upstream);
+    this.#port = await freePort();
+    this.origin = `https://127.0.0.1:${this.#port}`;
+    this.#command = await builders[kind](this.#folder, this.#port, upstream);
+    await this.#run();
+  }
+
+  async #run() {
+    const { program, args } = this.#command;
     const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
     this.#process = spawn(program, args, { env, stdio: ["ignore", "ignore", "pipe"] });
     let said = "";
     this.#process.stderr.on("data", (text) => (said += text));
     const ended = new Promise((_, reject) => {
       this.#process.on("error", reject);
-      this.#process.on("exit", () => reject(new Error(`${kind} ended: ${said}`)));
+      this.#process.on("exit", () => reject(new Error(`${program} ended: ${said}`)));
     });
     ended.catch(() => {}); // it ends with the test, too
-    await Promise.race([ended, listens(port)]);
+    await Promise.race([ended, listens(this.#port)]);
+  }
+
+  /** Makes a new certificate and has the proxy take it while it goes on. */
+  async reload() {
+    const old = await servedCertificate(this.#port);
+    await makeCertificate(this.#folder);
+    this.#process.kill(this.#command.reload);
+    for (const end = Date.now() + 15_000; (await servedCertificate(this.#port)) === old; ) {
+      if (Date.now() > end) throw new Error("the proxy goes on with its old certificate");
+      await pause(50);
+    }
+  }
+
+  /** Ends the proxy with all its connections, and starts it again. */
+  async restart() {
+    await this.#stop();
+    await this.#run();
   }
 
   async close() {
+    await this.#stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #stop() {
     const p = this.#process;
     if (p?.pid && p.exitCode === null && p.signalCode === null) {
       p.kill("SIGTERM");
       await once(p, "exit");
     }
-    await rm(this.#folder, { recursive: true, force: true });
   }
 }
 
-// Each writes the files of a kind of proxy into a folder and returns its command.
+// Each writes the files of a kind of proxy into a folder and returns its command,
+// and the signal that has it read the files again.
 const builders = {
   async nginx(folder, port, upstream) {
     const site = await example("nginx.conf", {
@@ -94,7 +124,7 @@ const builders = {
       "/etc/ssl/portal.pem": join(folder, "both.pem"),
     });
     await writeFile(file, config);
-    return ["haproxy", "-db", "-f", file];
+    return { program: "haproxy", args: ["-W", "-db", "-f", file], reload: "SIGUSR2" };
   },
 };
 
@@ -104,7 +134,7 @@ async function nginxWith(folder, site) {
   const around = `pid ${folder}/pid; daemon off; error_log stderr error; events {}
     http { access_log off; ${folders.join(" ")} include site.conf; }`;
   await writeFile(join(folder, "nginx.conf"), around);
-  return ["nginx", "-p", folder, "-c", "nginx.conf", "-e", "stderr"];
+  return { program: "nginx", args: ["-p", folder, "-c", "nginx.conf", "-e", "stderr"], reload: "SIGHUP" };
 }
 
 /** Reads a file of examples/proxies with other values, each of which must be in it. */
@@ -123,6 +153,14 @@ async function makeCertificate(folder) {
   await run("go", ["run", program, "-host", "127.0.0.1", "-ecdsa-curve", "P256"], { cwd: folder });
   const read = (name) => readFile(join(folder, name), "utf8");
   await writeFile(join(folder, "both.pem"), (await read("cert.pem")) + (await read("key.pem")), { mode: 0o600 });
+}
+
+async function servedCertificate(port) {
+  const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
 }
 
 async function freePort() {

@@ -22,5 +22,9 @@ export class Proxied {
   // direct goes around the proxy.
   get direct() { return this.#server.direct; }
 
+  reload() { return this.#proxy.reload(); }
+
+  restart() { return this.#proxy.restart(); }
+
   close() { return this.#proxy.close(); }
 }

@@ -57,8 +57,8 @@ describe('in Chromium', { concurrency: 2 }, () => {
         await server?.close();
       });
 
-      const begin = async (name, transport) => {
-        const tab = await profile.open(front, name, { transport, channels: ['/a'] });
+      const begin = async (name, transport, extensions) => {
+        const tab = await profile.open(front, name, { transport, extensions, channels: ['/a'] });
         if (name === 'faye') {
           await tab.run('subscribe', '/a');
           return tab;
@@ -113,6 +113,27 @@ describe('in Chromium', { concurrency: 2 }, () => {
           await tab.messages.count(2);
           assert.deepEqual(data(tab), ['before', 'after']);
         });
+
+        for (const disturbance of ['reload', 'restart']) {
+          test(`nothing is lost by a ${disturbance} of the proxy on ${transport}`, async () => {
+            await start();
+            const tab = await begin('cometd9', transport, ['Ack']);
+            const sent = [];
+            let disturbed;
+            let over = false;
+            while (sent.length < 150 || !over) {
+              if (sent.length === 50) disturbed = front[disturbance]().finally(() => { over = true; });
+              sent.push(sent.length);
+              await publish(front.direct, '/a', sent.at(-1));
+              await pause(10);
+            }
+            await disturbed;
+            await tab.messages.count(sent.length);
+            assert.deepEqual(data(tab), sent);
+            assert.equal(tab.connects.items.some(m => !m.successful), disturbance === 'restart');
+            assert.equal(tab.handshakes.items.length, 1);
+          });
+        }
 
         test(`the server is told of a tab that was closed on ${transport}`, async () => {
           // Were it not told, it would hold the connect, or wait for the ping,
