@@ -1,10 +1,11 @@
 package bayeux
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/webconferencing/webconferencing/httpapi/bayeux/internal/lazycontext"
 )
 
 // rechecks reports whether what a client may do is looked at again while it is
@@ -30,10 +31,18 @@ func (srv *Server) reviewLocked(x *exchange, h *held, hold time.Duration) {
 	if hold <= srv.opts.ReauthenticateEvery || !srv.rechecks() {
 		return
 	}
-	// Its own context ends with the handler, which may return before the hold.
-	v := &heldReview{srv: srv, s: x.session, h: h, request: x.request.WithContext(context.WithoutCancel(x.ctx))}
+	v := &heldReview{srv: srv, s: x.session, h: h, request: lasting(x.request)}
 	h.review = v
 	v.timer = time.AfterFunc(srv.opts.ReauthenticateEvery, v.look)
+}
+
+// lasting returns a request that can be asked about when its handler has ended,
+// without what only the handler needs.
+func lasting(r *http.Request) *http.Request {
+	r = r.WithContext(lazycontext.Lasting(r.Context()))
+	address := *r.URL
+	r.URL, r.Body = &address, http.NoBody
+	return r
 }
 
 // stopReview ends the asking about a connect that is not held any more.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,49 @@ func TestHeldConnectLeavesTheHandler(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who holds a connect is asked about after its handler has ended, with all that
+// the host knows the user by.
+func TestTakenPollIsAskedAbout(t *testing.T) {
+	type key struct{}
+	bubble(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var asked []string
+		take := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			defer func() { asked = nil }()
+			return asked
+		}
+		o := &bayeux.Options{Reauthenticate: func(ctx context.Context, r *http.Request, _ *bayeux.Session) error {
+			user, _ := r.Context().Value(key{}).(string)
+			body, _ := io.ReadAll(r.Body)
+			if ctx.Err() != nil || r.Context().Err() != nil {
+				t.Error("asked with a context that has ended")
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, fmt.Sprintf("%s %s %s %s %d", user, r.Method, r.URL.Path, r.Header.Get("Cookie"), len(body)))
+			return nil
+		}}
+		s := wrappedSite(t, o, func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "mary")))
+			})
+		})
+		l := s.line(t)
+		for range 2 { // the first one comes from net/http
+			l.send(t, l.connect(""))
+			hold()
+			take() // before it was held
+			l.receive(t)
+			asked, want := take(), "mary POST /cometd "+l.cookie+" 0"
+			if len(asked) < 2 || asked[0] != want || asked[1] != want {
+				t.Errorf("asked about %q; want %q twice", asked, want)
+			}
+		}
+	})
 }
 
 func TestTakenPollEndsAtItsTimeout(t *testing.T) {

@@ -27,6 +27,15 @@ func (c *Context) Init(parent context.Context, deadline time.Time) {
 	c.parent, c.deadline = parent, deadline
 }
 
+// Lasting returns a context with the values of another one that never ends. It
+// keeps no [Context], which may be a part of something larger.
+func Lasting(ctx context.Context) context.Context {
+	if c, ok := ctx.(*Context); ok {
+		ctx = c.parent
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // End cancels the context.
 func (c *Context) End() {
 	c.mu.Lock()
