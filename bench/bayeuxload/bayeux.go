@@ -29,7 +29,7 @@ func (b *bayeuxSession) connect(t *target, first bool) string {
 }
 
 func (b *bayeuxSession) subscribe(t *target) string {
-	return `[{"id":"` + t.nextID() + `","channel":"/meta/subscribe","subscription":"` + channelName(t.channel) + `","clientId":"` + b.clientID + `"}]`
+	return `[{"id":"` + t.nextID() + `","channel":"/meta/subscribe","subscription":"` + t.listensTo + `","clientId":"` + b.clientID + `"}]`
 }
 
 func (b *bayeuxSession) appendPublish(buf []byte, t *target, channel string, data []byte) []byte {
@@ -44,6 +44,9 @@ func (b *bayeuxSession) appendPublish(buf []byte, t *target, channel string, dat
 	buf = append(buf, data...)
 	return append(buf, "}]"...)
 }
+
+// userChannel is where a portal's pages are told what concerns their user.
+const userChannel = "/eXo/Application/WebConferencing/user/"
 
 // channelName is the Bayeux channel of a number.
 func channelName(n int) string { return fmt.Sprintf("/bench/%04d", n) }
@@ -68,7 +71,7 @@ func (b *bayeuxSession) opening(t *target, payload []byte) (next string, err err
 		t.state = connecting
 		return b.connect(t, true), nil
 	case t.state == connecting && has("/meta/connect"):
-		if t.channel >= 0 {
+		if t.listensTo != "" {
 			t.state = subscribing
 			return b.subscribe(t), nil
 		}
@@ -157,11 +160,10 @@ func (c *socketClient) send(channel string, data []byte) bool {
 type pollClient struct {
 	target
 	bayeuxSession
-	polls  *conn
-	sends  *conn
-	busy   bool // sends waits for a response
-	cookie string
-	text   []byte
+	polls *conn
+	sends *conn
+	busy  bool // sends waits for a response
+	text  []byte
 }
 
 func (c *pollClient) open() (err error) {
@@ -180,11 +182,8 @@ func (c *pollClient) post(to *conn, body []byte) {
 	b = append(b, c.path...)
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, c.host...)
-	if c.cookie != "" {
-		b = append(b, "\r\nCookie: "...)
-		b = append(b, c.cookie...)
-	}
-	b = append(b, "\r\nContent-Type: application/json\r\nContent-Length: "...)
+	b = c.appendCookie(append(b, "\r\n"...))
+	b = append(b, "Content-Type: application/json\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(b, "\r\n\r\n"...)
 	c.buf = append(b, body...)
@@ -211,7 +210,10 @@ func (c *pollClient) received(data []byte) (int, error) {
 	}
 	if c.state == shaking {
 		name, _, _ := bytes.Cut(header(r.header, "Set-Cookie"), []byte(";"))
-		c.cookie = string(name)
+		if c.cookie != "" {
+			c.cookie += "; "
+		}
+		c.cookie += string(name)
 	}
 	next, err := c.opening(&c.target, r.body)
 	if err != nil {

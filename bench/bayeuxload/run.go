@@ -16,7 +16,8 @@ type config struct {
 	window                            int
 	rate                              int // deliveries a second; 0 as many as the window allows
 	bytes                             int
-	sessions                          int // of request, idle and open
+	sessions                          int  // of request, idle and open
+	people                            bool // each session has a user
 	warmup, duration, settle          time.Duration
 	patience, drain                   time.Duration
 	pid                               int

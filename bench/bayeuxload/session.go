@@ -58,6 +58,13 @@ func (s *session) scan(payload []byte) int {
 func newClient(s *session, c *config) client {
 	t := target{session: s, addr: c.server, host: c.server.String(), path: c.path}
 	switch {
+	case c.people:
+		user := fmt.Sprintf("user%d", s.index)
+		t.cookie, t.listensTo = "user="+user, userChannel+user
+	case s.channel >= 0:
+		t.listensTo = channelName(s.channel)
+	}
+	switch {
 	case c.protocol == "centrifuge":
 		return &centrifugeClient{target: t}
 	case c.transport == "websocket":
@@ -69,12 +76,14 @@ func newClient(s *session, c *config) client {
 // target is what all clients have in common.
 type target struct {
 	*session
-	addr  netip.AddrPort
-	host  string
-	path  string
-	id    int
-	state state
-	buf   []byte // for building what is sent
+	addr      netip.AddrPort
+	host      string
+	path      string
+	cookie    string
+	listensTo string // channel that it subscribes to; empty for none
+	id        int
+	state     state
+	buf       []byte // for building what is sent
 }
 
 // state is how far a session has been opened; it names the answer that is
@@ -96,7 +105,16 @@ func (t *target) nextID() string {
 
 func (t *target) appendUpgrade(b []byte) []byte {
 	b = append(b, "GET "+t.path+" HTTP/1.1\r\nHost: "+t.host+"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	b = t.appendCookie(b)
 	return append(b, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"...)
+}
+
+// appendCookie appends who the client is, and that his page is one of the server.
+func (t *target) appendCookie(b []byte) []byte {
+	if t.cookie == "" {
+		return b
+	}
+	return append(b, "Origin: http://"+t.host+"\r\nCookie: "+t.cookie+"\r\n"...)
 }
 
 // receiveFrames hands the text frames of data to a function and answers pings.

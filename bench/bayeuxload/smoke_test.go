@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,6 +70,51 @@ func TestEveryScenario(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Each session is of another user, and listens to what that user may.
+func TestPeople(t *testing.T) {
+	user := func(r *http.Request) string {
+		cookie, err := r.Cookie("user")
+		if err != nil {
+			return ""
+		}
+		return cookie.Value
+	}
+	for _, transport := range []string{"websocket", "long-polling"} {
+		t.Run(transport, func(t *testing.T) {
+			var listening sync.Map
+			c := serve(t, bayeux.Options{
+				Authenticate: func(_ context.Context, r *http.Request, _ *bayeux.Message) (bayeux.Identity, error) {
+					return bayeux.Identity{User: user(r)}, nil
+				},
+				Reauthenticate: func(_ context.Context, r *http.Request, s *bayeux.Session) error {
+					if user(r) != s.Identity().User {
+						return bayeux.ErrForeign
+					}
+					return nil
+				},
+				Authorize: func(_ context.Context, s *bayeux.Session, op bayeux.Operation, channel string, _ *bayeux.Message) error {
+					if channel != userChannel+s.Identity().User {
+						return &bayeux.Refusal{Code: 403, Reason: "no"}
+					}
+					if op == bayeux.OpSubscribe {
+						listening.Store(channel, true)
+					}
+					return nil
+				},
+			})
+			c.scenario, c.transport, c.people = "open", transport, true
+			if _, err := measure(c); err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			listening.Range(func(any, any) bool { n++; return true })
+			if n != c.sessions {
+				t.Errorf("%d users listen; want %d", n, c.sessions)
+			}
+		})
 	}
 }
 

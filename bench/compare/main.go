@@ -154,7 +154,7 @@ func (p *plan) fill(ctx context.Context, t *table) error {
 			}
 			for i := range list {
 				s := list[(i+round)%len(list)]
-				if !slices.Contains(s.transports, r.transport) {
+				if !s.has(r) {
 					continue
 				}
 				res, err := p.quietest(ctx, s, r)
@@ -232,7 +232,7 @@ func (p *plan) one(ctx context.Context, s *server, r row) (*result, error) {
 		filepath.Join(p.bin, "bayeuxload"), "-server", running.addr, "-path", s.path, "-name", s.name, "-protocol", s.protocol,
 		"-transport", r.transport, "-scenario", r.scenario, "-pid", strconv.Itoa(running.cmd.Process.Pid),
 		"-duration", p.duration.String(), "-warmup", p.warmup.String(),
-	}, r.args...)
+	}, slices.Concat(r.args, s.args)...)
 	cmd := pinned(ctx, loadCPU, args)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,8 +18,10 @@ type server struct {
 	name       string
 	command    func(bin, addr, port string) []string
 	transports []string
+	scenarios  []string // empty for all
 	path       string
 	protocol   string
+	args       []string // for the load program
 	// needs are the programs without which it can't be measured.
 	needs []string
 	// prepare builds or installs it into bin, from the folder of the module.
@@ -56,6 +59,14 @@ func servers(bin string) []*server {
 				return []string{filepath.Join(bin, "bayeuxserver"), "-addr", addr}
 			},
 			version: func() string { return "commit " + output("git", "describe", "--always", "--dirty") },
+		},
+		{
+			name: "ours in a portal", transports: []string{sockets, polling}, scenarios: []string{"open", "idle"}, path: "/cometd", protocol: "bayeux",
+			args: []string{"-people"}, prepare: [][]string{{"go", "build", "-o", bin + "/", "./portalserver"}},
+			command: func(bin, addr, _ string) []string {
+				return []string{filepath.Join(bin, "portalserver"), "-addr", addr}
+			},
+			version: func() string { return "the same, with all that package httpapi adds, and users" },
 		},
 		{
 			name: "centrifuge", transports: []string{sockets}, path: "/", protocol: "centrifuge",
@@ -114,6 +125,11 @@ func output(name string, args ...string) string {
 		return "unknown"
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// has reports whether a row can be measured with the server.
+func (s *server) has(r row) bool {
+	return slices.Contains(s.transports, r.transport) && (len(s.scenarios) == 0 || slices.Contains(s.scenarios, r.scenario))
 }
 
 // ready makes the server runnable, or says why it is not.

@@ -115,7 +115,7 @@ func (t *table) print(out io.Writer, p *plan) {
 
 // cell is the median of a server in a row, and the ratio of ours to it.
 func (t *table) cell(r row, s *server) string {
-	if !slices.Contains(s.transports, r.transport) {
+	if !s.has(r) {
 		return "–"
 	}
 	var values, ratios, speeds []float64
