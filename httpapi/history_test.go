@@ -1,7 +1,9 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/webconferencing/webconferencing"
+	"github.com/webconferencing/webconferencing/store/memstore"
 )
 
 // missAll lets john miss calls of mary's, one after the other.
@@ -73,6 +76,55 @@ func TestMissedCounter(t *testing.T) {
 		for _, device := range d {
 			device.quiet()
 		}
+	})
+}
+
+// meanwhile is a store in which something happens right after john's values were
+// read.
+type meanwhile struct {
+	webconferencing.Store
+	happens chan func()
+}
+
+func (s *meanwhile) Values(ctx context.Context, q webconferencing.ValueQuery) iter.Seq2[*webconferencing.Value, error] {
+	return func(yield func(*webconferencing.Value, error) bool) {
+		var list []*webconferencing.Value
+		for v, err := range s.Store.Values(ctx, q) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			list = append(list, v)
+		}
+		if strings.Contains(q.Prefix, "/john/") {
+			select {
+			case f := <-s.happens:
+				f()
+			default:
+			}
+		}
+		for _, v := range list {
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A call that is missed while they are counted for a session is not forgotten by
+// the number that the session gets after it was told a newer one.
+func TestMissedWhileCounting(t *testing.T) {
+	transports(t, func(t *testing.T, transport string) {
+		store := &meanwhile{memstore.New(), make(chan func(), 1)}
+		w := newNode(t, store, unlimited(), nil)
+		d := w.listen(transport, "john")["john"]
+		store.happens <- func() { w.missAll("p/1") }
+		if c := d.do("get_missed_count", nil); c["count"] != 0.0 {
+			t.Errorf("got %v", c)
+		}
+		d.wantMissed(t, 1)
+		d.wantCount(t, 1)
+		d.quiet()
 	})
 }
 

@@ -41,24 +41,27 @@ func (a *API) watchMissed(ctx context.Context, by webconferencing.Actor, p *peer
 	// The session is entered first: what changes meanwhile is told.
 	a.missed.put(p, never)
 	n, err := a.svc.MissedCalls(ctx, by)
-	if err == nil {
-		a.missed.put(p, n)
+	if err == nil && a.missed.put(p, n) != never {
+		// It was told another number, and this one may be older.
+		a.missed.happened(p.user)
 	}
 	return countView{n}, err
 }
 
-func (m *missed) put(p *peer, n int) {
+// put notes what a session is told, and returns what it was told before.
+func (m *missed) put(p *peer, n int) (before int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if p.gone() {
-		return
+		return n
 	}
 	u := m.users[p.user]
 	if u == nil {
 		u = &missedUser{told: make(map[*peer]int)}
 		m.users[p.user] = u
 	}
-	u.told[p] = n
+	before, u.told[p] = u.told[p], n
+	return before
 }
 
 // closed forgets a session.

@@ -6,11 +6,15 @@
  * @typedef {import("./types.js").UserEvent} UserEvent
  */
 
+/** How often the count is read again when it changes meanwhile. */
+const maxReads = 3;
+
 /** Keeps the count. */
 export class MissedCalls {
 	count = 0;
 	#wc;
 	#changed;
+	#told = 0;
 
 	/**
 	 * @param {WebConferencing} wc
@@ -27,7 +31,7 @@ export class MissedCalls {
 	 */
 	async read() {
 		try {
-			this.#set(await this.#wc.getMissedCount());
+			await this.#take(this.#wc.getMissedCount());
 		} catch {
 			// Without a history on the server there is nothing to count.
 		}
@@ -35,12 +39,30 @@ export class MissedCalls {
 
 	/** @param {UserEvent} event */
 	onEvent(event) {
-		if (event.eventType === "call_history" && Number.isInteger(event.count)) this.#set(Number(event.count));
+		if (event.eventType !== "call_history" || !Number.isInteger(event.count)) return;
+		this.#told++;
+		this.#set(Number(event.count));
 	}
 
 	/** @param {string} [upTo] */
 	async see(upTo) {
-		this.#set(await this.#wc.markSeen(upTo));
+		await this.#take(this.#wc.markSeen(upTo));
+	}
+
+	/**
+	 * Takes the count of an answer, unless an event has told of another one
+	 * meanwhile: which of the two is older can't be known.
+	 *
+	 * @param {Promise<number>} answer
+	 */
+	async #take(answer) {
+		for (let reads = 0; reads <= maxReads; reads++) {
+			const told = this.#told;
+			const count = await (reads === 0 ? answer : this.#wc.getMissedCount());
+			if (told !== this.#told) continue;
+			this.#set(count);
+			return;
+		}
 	}
 
 	/** @param {number} count */

@@ -7,6 +7,7 @@ import { EventFence } from "../assets/fence.js";
 import { ringsFor } from "../assets/incoming.js";
 import { LogSpool, createLog } from "../assets/log.js";
 import { englishMessages } from "../assets/messages.js";
+import { MissedCalls } from "../assets/missed.js";
 import { Pacing } from "../assets/pacing.js";
 import { CallError, toCallError } from "../assets/rest.js";
 import { rememberCall, takeCall } from "../assets/resume.js";
@@ -27,6 +28,36 @@ test("events that are older than what was seen are dropped", () => {
 	assert.ok(fence.passes("s", { callId: "c" }), "old servers number nothing");
 	for (let i = 0; i < 2000; i++) passes(1, 1, `c${i}`);
 	assert.ok(passes(1, 0, "c0"), "the memory is bounded");
+});
+
+test("the count of missed calls is read again when an event told of another one meanwhile", async () => {
+	const answers = [];
+	const ask = () => new Promise((resolve) => answers.push(resolve));
+	const missed = new MissedCalls({ getMissedCount: ask, markSeen: ask }, () => {});
+	const event = (count) => missed.onEvent({ eventType: "call_history", count });
+	const tick = () => new Promise(setImmediate);
+
+	for (const begin of [() => missed.read(), () => missed.see()]) {
+		answers.length = 0;
+		const done = begin();
+		event(2);
+		answers[0](1);
+		await tick();
+		assert.equal(missed.count, 2);
+		answers[1](3);
+		await done;
+		assert.deepEqual([missed.count, answers.length], [3, 2]);
+	}
+
+	answers.length = 0;
+	const done = missed.read();
+	for (let i = 0; i < 4; i++) {
+		event(i);
+		answers[i](9);
+		await tick();
+	}
+	await done;
+	assert.deepEqual([missed.count, answers.length], [3, 4], "it does not read for ever");
 });
 
 test("pacing doubles, stays below the maximum and spreads", () => {
