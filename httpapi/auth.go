@@ -15,9 +15,11 @@ import (
 // users in with.
 //
 // It is asked for every HTTP request, for every Bayeux request, and every ten
-// seconds for each open WebSocket with the request that opened it. So it should
-// be quick, and it should no longer know a user who has signed out. It may be
-// called concurrently. The request's context ends after five seconds.
+// seconds for each open WebSocket with the request that opened it and for each
+// held connect with its own. So it should be quick, and it should no longer know
+// a user who has signed out. It may be called concurrently. The request's context
+// ends after five seconds over REST, and after the CallTimeout of Options.Bayeux
+// elsewhere, nine seconds by default.
 type Authenticator interface {
 	// Authenticate returns the signed-in user, with Actor.Admin set for an
 	// administrator; its other fields are ignored. Nobody signed in is
@@ -34,11 +36,17 @@ func (f AuthenticatorFunc) Authenticate(r *http.Request) (webconferencing.Actor,
 
 const maxIDLength = 255
 
-// authenticate asks the host and distrusts its answer as far as that is
-// possible: a panic is an error, and a user without a name is nobody.
-func (a *API) authenticate(r *http.Request) (actor webconferencing.Actor, err error) {
+// signedIn authenticates a REST request.
+func (a *API) signedIn(r *http.Request) (webconferencing.Actor, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), callbackTimeout)
 	defer cancel()
+	return a.authenticate(ctx, r)
+}
+
+// authenticate asks the host and distrusts its answer as far as that is
+// possible: a panic is an error, and a user without a name is nobody. The
+// context, which must have a deadline, is the request's for that.
+func (a *API) authenticate(ctx context.Context, r *http.Request) (actor webconferencing.Actor, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			actor = webconferencing.Actor{}

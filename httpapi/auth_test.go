@@ -120,6 +120,21 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
+// Who signs out hears nothing any more, whether by a connect that is held or by
+// an open WebSocket, after ten seconds at the latest.
+func TestSignOutWhileListening(t *testing.T) {
+	bubbles(t, func(t *testing.T, w *world, transport string) {
+		john := w.listen(transport, "john")["john"]
+		w.missAll("p/1")
+		john.wantEvent("call_state", "callState", "started")
+		john.wantEvent("call_state", "callState", "stopped")
+		w.auth.set(func() { w.auth.out["john"] = true })
+		time.Sleep(10*time.Second + time.Millisecond)
+		w.missAll("p/2")
+		john.quiet()
+	})
+}
+
 // While the host can't tell who is signed in, sessions live on for a while.
 func TestAuthenticatorFails(t *testing.T) {
 	w := newWorld(t, nil)

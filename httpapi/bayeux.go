@@ -108,7 +108,7 @@ func (a *API) handshake(ctx context.Context, r *http.Request, m *bayeux.Message)
 // another user than the one who is signed in is refused.
 func (a *API) identify(ctx context.Context, r *http.Request, m *bayeux.Message, now time.Time) (*peer, error) {
 	named := m.StringField("exoId")
-	actor, err := a.authenticate(r.WithContext(ctx))
+	actor, err := a.authenticate(ctx, r)
 	if err == nil {
 		if named != "" && named != string(actor.User) {
 			return nil, accessDenied("somebody else is signed in")
@@ -152,7 +152,7 @@ func (a *API) acceptToken(ctx context.Context, token userToken) error {
 // signed in, or the token still counts, and nobody else is signed in.
 func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Session) error {
 	p := peerOf(s)
-	actor, err := a.authenticate(r.WithContext(ctx))
+	actor, err := a.authenticate(ctx, r)
 	switch {
 	case err == nil && actor.User != p.user:
 		return bayeux.ErrForeign
@@ -175,9 +175,6 @@ func (a *API) reauthenticate(ctx context.Context, r *http.Request, s *bayeux.Ses
 		if err := a.acceptToken(ctx, *p.token); err != nil {
 			return err
 		}
-	}
-	if r.Method == http.MethodPost {
-		p.request.Store(r)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -38,9 +37,8 @@ type peer struct {
 	token *userToken // the session was opened by it; nil otherwise
 
 	admin     atomic.Bool
-	confirmAt atomic.Int64                 // when the host last knew the user
-	over      atomic.Bool                  // the session has ended
-	request   atomic.Pointer[http.Request] // the last one over long-polling
+	confirmAt atomic.Int64 // when the host last knew the user
+	over      atomic.Bool  // the session has ended
 
 	mu      sync.Mutex
 	session *bayeux.Session
@@ -169,38 +167,18 @@ func (p *peer) openFeeds() []*feed {
 	return list
 }
 
-// recheckSessions ends the sessions of people who have signed out while a
-// connect is held, and stops what sessions are no longer allowed to hear. The
-// Bayeux server itself looks after open WebSockets and new requests.
+// recheckSessions stops what sessions are no longer allowed to hear. Whether
+// their users are still signed in is the Bayeux server's to ask.
 func (a *API) recheckSessions(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(recheckParallel)
 	for s := range a.bayeux.Sessions() {
-		g.Go(func() error {
-			p := peerOf(s)
-			if !a.stillSignedIn(ctx, s, p) {
-				s.Kick()
-				return nil
-			}
-			for _, f := range p.openFeeds() {
+		for _, f := range peerOf(s).openFeeds() {
+			g.Go(func() error {
 				f.recheck(ctx)
-			}
-			return nil
-		})
+				return nil
+			})
+		}
 	}
 	_ = g.Wait() // the functions return no error
-}
-
-// stillSignedIn asks the host again about a request that is being held.
-func (a *API) stillSignedIn(ctx context.Context, s *bayeux.Session, p *peer) bool {
-	r := p.request.Load()
-	if r == nil || !s.Connected() || s.Transport() != "long-polling" {
-		return true
-	}
-	// The host's middlewares may have left something in the request's context.
-	own, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), callbackTimeout)
-	defer cancel()
-	stop := context.AfterFunc(ctx, cancel)
-	defer stop()
-	return a.reauthenticate(own, r, s) == nil || ctx.Err() != nil
 }

@@ -186,7 +186,7 @@ func (a *API) serve(w http.ResponseWriter, q *request, routes []route) (any, err
 		return rt.handle(r.Context(), q)
 	}
 	// Who is not signed in learns nothing about what there is.
-	by, err := a.authenticate(r)
+	by, err := a.signedIn(r)
 	if err != nil {
 		return nil, err
 	}

@@ -115,7 +115,7 @@ func (srv *Server) ask(ctx context.Context, g *hookGuard, s *Session, hook func(
 	}
 	c := &hookCall{srv: srv, guard: g, s: s, done: make(chan error, 1), late: late}
 	srv.tasks.spawn(func() { c.run(own, hook) })
-	err, returned := c.wait(own, until)
+	err, returned := c.wait(until)
 	if !returned {
 		return srv.noteLate(g)
 	}
@@ -163,12 +163,7 @@ func (c *hookCall) run(ctx context.Context, hook func(context.Context) error) {
 
 // wait returns the hook's error, or gives it up at its deadline. That the
 // client is gone is no reason to give up: what it sent may still take effect.
-func (c *hookCall) wait(ctx context.Context, until time.Time) (err error, returned bool) {
-	select {
-	case err = <-c.done:
-		return err, true
-	case <-ctx.Done():
-	}
+func (c *hookCall) wait(until time.Time) (err error, returned bool) {
 	timer := time.NewTimer(max(time.Until(until), time.Millisecond))
 	defer timer.Stop()
 	select {
