@@ -26,6 +26,7 @@ type socket struct {
 	cancel  context.CancelFunc
 	asked   time.Time // when the last ping was sent; for the reader only
 	known   familiar  // for the reader only
+	held    time.Time // when the last held connect came; for the reader only
 
 	mu       sync.Mutex
 	room     sync.Cond // signalled when pending falls
@@ -112,6 +113,17 @@ func (k *socket) live() {
 	k.srv.safely("WebSocket", func() { moved = k.serve() })
 }
 
+// rest waits for the next message on a fresh goroutine, whose stack is small,
+// and reads then.
+func (k *socket) rest() {
+	if errors.Is(k.conn.Await(), wsframe.ErrWake) {
+		k.srv.safely("WebSocket", k.beat)
+		k.srv.tasks.start(k.rest) // that made the stack grow
+		return
+	}
+	k.live()
+}
+
 // goOn reads in place of a goroutine that is kept by a remote call.
 func (k *socket) goOn() {
 	k.processed()
@@ -172,8 +184,25 @@ func (k *socket) serve() (moved bool) {
 			return true
 		}
 		k.learn(list)
+		rests := k.rests(x)
 		k.srv.spares.reuse(x)
+		if rests {
+			k.srv.tasks.start(k.rest)
+			return true
+		}
 	}
+}
+
+// rests reports whether the next frame will likely be long in coming: the client
+// has sent a connect that is held, and the one before was held for long, too.
+func (k *socket) rests(x *exchange) bool {
+	h := x.parked
+	if h == nil || k.conn.Ready() {
+		return false
+	}
+	before := k.held
+	k.held = h.since
+	return h.since.Sub(before) >= lively
 }
 
 // learn notes what the client will likely say again.

@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/webconferencing/webconferencing/httpapi/bayeux"
@@ -70,6 +72,52 @@ func TestSocketOutlivesHandler(t *testing.T) {
 		}
 	}
 	wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/connect","advice":{"timeout":0}}`))
+}
+
+// Who waits for a client that has nothing to say does so with a small stack, for
+// as long as that goes on.
+func TestSocketRests(t *testing.T) {
+	resting := func() int {
+		stacks := make([]byte, 1<<20)
+		return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "wsframe.(*Conn).Await(")
+	}
+	bubble(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		c := s.socket(t, nil)
+		hello(t, c, "")
+		subscribe(t, c, "/a")
+		want := func(n int, when string) {
+			t.Helper()
+			synctest.Wait()
+			if got := resting(); got != n {
+				t.Errorf("%s: %d rest, want %d", when, got, n)
+			}
+		}
+		connect := func() { c.write(t, say(c, `{"id":"c","channel":"/meta/connect","connectionType":"websocket"}`)) }
+		want(0, "before a connect is held")
+		connect()
+		want(1, "with a connect held")
+		publish(t, s, "/a", "1")
+		c.next(t)
+		want(1, "after a message")
+		read := make(chan *message)
+		go func() { read <- c.next(t) }() // answers the ping
+		time.Sleep(28 * time.Second)
+		want(1, "after a ping")
+		<-read
+		connect()
+		want(1, "with another connect held")
+		wantOK(t, ask(t, c, `{"id":"x","channel":"/b","data":1}`))
+		want(0, "after a publish")
+		time.Sleep(time.Second)
+		connect()
+		c.next(t) // the one before is overtaken
+		want(0, "when connects come in short order")
+		time.Sleep(6 * time.Second)
+		connect()
+		c.next(t)
+		want(1, "when they do not any more")
+	})
 }
 
 // TestSocketsUnderLoad checks on real sockets that everybody gets every message

@@ -421,12 +421,18 @@ func TestHangUp(t *testing.T) {
 	} {
 		for _, wrapped := range []bool{false, true} {
 			s := startServer(t, nil, wrapped, func(c *wsframe.Conn) {
+				if err := c.Await(); err != nil {
+					t.Errorf("%s: awaiting ended with %v", name, err)
+				}
 				err := readOn(c)
 				if !errors.Is(err, io.EOF) {
 					t.Errorf("%s: reading ended with %v", name, err)
 				}
 				if _, _, again := c.ReadMessage(); again != err {
 					t.Errorf("%s: then with %v", name, again)
+				}
+				if err := c.Await(); err != nil {
+					t.Errorf("%s: awaiting then ended with %v", name, err)
 				}
 			})
 			p := s.dial(t)

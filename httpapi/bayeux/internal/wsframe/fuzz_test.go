@@ -176,33 +176,35 @@ func FuzzReader(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, step int) {
-		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request + "\r\n")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		tp := &tape{rest: b, step: max(step, 1)}
-		c, err := up.Upgrade(tapeGiver{httptest.NewRecorder(), tp}, r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := tp.heard()
-		if _, err := http.ReadResponse(p.in, nil); err != nil {
-			t.Fatal(err)
-		}
-		var gets []string
-		for {
-			kind, payload, err := c.ReadMessage()
-			if err != nil {
-				break
-			}
-			gets = append(gets, describe(kind, payload))
-		}
 		wantGets, wantHears := reference(b)
-		if !slices.Equal(gets, wantGets) {
-			t.Errorf("got %.300q, want %.300q", gets, wantGets)
-		}
-		if hears := p.hearAll(t); hears != strings.Join(wantHears, " ") {
-			t.Errorf("heard %.300q, want %.300q", hears, wantHears)
+		for name, read := range readers {
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request + "\r\n")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			tp := &tape{rest: b, step: max(step, 1)}
+			c, err := up.Upgrade(tapeGiver{httptest.NewRecorder(), tp}, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := tp.heard()
+			if _, err := http.ReadResponse(p.in, nil); err != nil {
+				t.Fatal(err)
+			}
+			var gets []string
+			for {
+				kind, payload, err := read(c)
+				if err != nil {
+					break
+				}
+				gets = append(gets, describe(kind, payload))
+			}
+			if !slices.Equal(gets, wantGets) {
+				t.Errorf("%s: got %.300q, want %.300q", name, gets, wantGets)
+			}
+			if hears := p.hearAll(t); hears != strings.Join(wantHears, " ") {
+				t.Errorf("%s: heard %.300q, want %.300q", name, hears, wantHears)
+			}
 		}
 	})
 }

@@ -93,6 +93,17 @@ func startServer(t testing.TB, opts *wsframe.Options, wrapped bool, serve func(*
 	return s
 }
 
+// readers are the two ways to get the next message.
+var readers = map[string]func(*wsframe.Conn) (wsframe.Kind, []byte, error){
+	"read": (*wsframe.Conn).ReadMessage,
+	"await and read": func(c *wsframe.Conn) (wsframe.Kind, []byte, error) {
+		if err := c.Await(); err != nil {
+			return 0, nil, err
+		}
+		return c.ReadMessage()
+	},
+}
+
 // peer is a client that says what it is told to, right or wrong.
 type peer struct {
 	net.Conn

@@ -206,25 +206,27 @@ func TestRules(t *testing.T) {
 		wrapped bool
 		pieces  int
 	}{{"socket", false, 1 << 20}, {"socket, 3 bytes at once", false, 3}, {"wrapped", true, 1 << 20}, {"wrapped, 1 byte at once", true, 1}} {
-		t.Run(way.name, func(t *testing.T) {
-			t.Parallel()
-			for _, r := range rules() {
-				if len(r.send) > 2000 && way.pieces < 100 {
-					continue // takes long and shows nothing more
+		for name, read := range readers {
+			t.Run(way.name+", "+name, func(t *testing.T) {
+				t.Parallel()
+				for _, r := range rules() {
+					if len(r.send) > 2000 && way.pieces < 100 {
+						continue // takes long and shows nothing more
+					}
+					play(t, r, way.wrapped, way.pieces, read)
 				}
-				play(t, r, way.wrapped, way.pieces)
-			}
-		})
+			})
+		}
 	}
 }
 
-func play(t *testing.T, r rule, wrapped bool, pieces int) {
+func play(t *testing.T, r rule, wrapped bool, pieces int, read func(*wsframe.Conn) (wsframe.Kind, []byte, error)) {
 	t.Helper()
 	var got []string
 	var fault error
 	s := startServer(t, &limits, wrapped, func(c *wsframe.Conn) {
 		for {
-			kind, payload, err := c.ReadMessage()
+			kind, payload, err := read(c)
 			if err != nil {
 				fault = err
 				return

@@ -135,47 +135,52 @@ func TestWake(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"header": text("hello"), "large": text(strings.Repeat("hello", 2000)), "fragments": join(textPart("hel"), ping(""), last("lo")),
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				conn, p := connect(t, nil)
-				go func() {
-					for _, piece := range [][]byte{b[:1], b[1:7], b[7:11], b[11:]} {
-						time.Sleep(1500 * time.Millisecond)
-						p.say(t, piece)
-					}
-					p.say(t, goodbye(1000, ""))
-				}()
-				heard := make(chan string, 1)
-				go func() { heard <- p.hearAll(t) }()
-				wakes, start := 0, time.Now()
-				for {
-					conn.SetWake(time.Now().Add(time.Second))
-					_, payload, err := conn.ReadMessage()
-					if errors.Is(err, wsframe.ErrWake) {
-						if wakes++; time.Since(start) != time.Duration(wakes)*time.Second {
-							t.Fatalf("wake-up %d after %v", wakes, time.Since(start))
-						}
-						continue
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					if got := string(payload); got != "hello" && got != strings.Repeat("hello", 2000) {
-						t.Errorf("got %.20q", got)
-					}
-					break
-				}
-				if wakes < 4 || wakes > 6 {
-					t.Errorf("woke %d times", wakes)
-				}
-				conn.SetWake(time.Time{})
-				if err := readOn(conn); closeCode(err) != wsframe.CodeNormal {
-					t.Errorf("ended with %v", err)
-				}
-				<-heard
+		for way, read := range readers {
+			t.Run(name+", "+way, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { wake(t, b, read) })
 			})
-		})
+		}
 	}
+}
+
+// wake has a message arrive in pieces, while the reader is woken every second.
+func wake(t *testing.T, b []byte, read func(*wsframe.Conn) (wsframe.Kind, []byte, error)) {
+	conn, p := connect(t, nil)
+	go func() {
+		for _, piece := range [][]byte{b[:1], b[1:7], b[7:11], b[11:]} {
+			time.Sleep(1500 * time.Millisecond)
+			p.say(t, piece)
+		}
+		p.say(t, goodbye(1000, ""))
+	}()
+	heard := make(chan string, 1)
+	go func() { heard <- p.hearAll(t) }()
+	wakes, start := 0, time.Now()
+	for {
+		conn.SetWake(time.Now().Add(time.Second))
+		_, payload, err := read(conn)
+		if errors.Is(err, wsframe.ErrWake) {
+			if wakes++; time.Since(start) != time.Duration(wakes)*time.Second {
+				t.Fatalf("wake-up %d after %v", wakes, time.Since(start))
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(payload); got != "hello" && got != strings.Repeat("hello", 2000) {
+			t.Errorf("got %.20q", got)
+		}
+		break
+	}
+	if wakes < 4 || wakes > 6 {
+		t.Errorf("woke %d times", wakes)
+	}
+	conn.SetWake(time.Time{})
+	if err := readOn(conn); closeCode(err) != wsframe.CodeNormal {
+		t.Errorf("ended with %v", err)
+	}
+	<-heard
 }
 
 // TestWakeFromOutside checks that a reader that waits is woken at a time that
