@@ -129,19 +129,43 @@ export const call = f => new Promise(resolve => f(resolve));
 
 export const pause = ms => new Promise(done => setTimeout(done, ms));
 
-// publish sends one message as a client of its own, by bare HTTP.
-export async function publish(url, channel, ...data) {
-  const post = async (messages, headers = {}) => {
-    const response = await fetch(url, {
-      method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(messages), signal: AbortSignal.timeout(30_000)
+// Sender is a client that only publishes, by bare HTTP.
+export class Sender {
+  #url;
+  #headers = {};
+  #client;
+
+  static async open(url) {
+    const sender = new Sender();
+    sender.#url = url;
+    const [[hello], [cookie]] = await sender.#post([{ id: 'h', channel: '/meta/handshake', version: '1.0', supportedConnectionTypes: ['long-polling'] }]);
+    sender.#client = hello.clientId;
+    sender.#headers = { Cookie: cookie.split(';')[0] };
+    return sender;
+  }
+
+  async #post(messages) {
+    const response = await fetch(this.#url, {
+      method: 'POST', headers: { 'Content-Type': 'application/json', ...this.#headers }, body: JSON.stringify(messages), signal: AbortSignal.timeout(30_000)
     });
     if (!response.ok) throw new Error(`status ${response.status}`);
     return [await response.json(), response.headers.getSetCookie()];
-  };
-  const [[hello], [cookie]] = await post([{ id: 'h', channel: '/meta/handshake', version: '1.0', supportedConnectionTypes: ['long-polling'] }]);
-  const headers = { Cookie: cookie.split(';')[0] };
-  const messages = data.map((d, i) => ({ id: String(i), channel, data: d, clientId: hello.clientId }));
-  const [replies] = await post([...messages, { id: 'd', channel: '/meta/disconnect', clientId: hello.clientId }], headers);
-  const failed = replies.find(m => !m.successful);
-  if (failed) throw new Error(JSON.stringify(failed));
+  }
+
+  async #send(messages) {
+    const [replies] = await this.#post(messages.map(m => ({ ...m, clientId: this.#client })));
+    const failed = replies.find(m => !m.successful);
+    if (failed) throw new Error(JSON.stringify(failed));
+  }
+
+  publish(channel, ...data) { return this.#send(data.map((d, i) => ({ id: String(i), channel, data: d }))); }
+
+  close() { return this.#send([{ id: 'd', channel: '/meta/disconnect' }]); }
+}
+
+// publish sends messages as a client of its own.
+export async function publish(url, channel, ...data) {
+  const sender = await Sender.open(url);
+  await sender.publish(channel, ...data);
+  await sender.close();
 }

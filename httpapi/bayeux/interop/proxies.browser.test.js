@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Browser } from './browser.js';
-import { pause, publish, Server } from './harness.js';
+import { pause, publish, Sender, Server } from './harness.js';
 import { Proxied, proxies } from './proxied.js';
 
 const data = tab => tab.messages.items.map(m => m.data);
@@ -118,19 +118,20 @@ describe('in Chromium', { concurrency: 2 }, () => {
           test(`nothing is lost by a ${disturbance} of the proxy on ${transport}`, async () => {
             await start();
             const tab = await begin('cometd9', transport, ['Ack']);
+            const sender = await Sender.open(front.direct);
             const sent = [];
             let disturbed;
             let over = false;
             while (sent.length < 150 || !over) {
               if (sent.length === 50) disturbed = front[disturbance]().finally(() => { over = true; });
               sent.push(sent.length);
-              await publish(front.direct, '/a', sent.at(-1));
+              await sender.publish('/a', sent.at(-1));
               await pause(10);
             }
             await disturbed;
             await tab.messages.count(sent.length);
             assert.deepEqual(data(tab), sent);
-            assert.equal(tab.connects.items.some(m => !m.successful), disturbance === 'restart');
+            if (disturbance === 'restart') assert.ok(tab.connects.items.some(m => !m.successful), 'the client did not notice');
             assert.equal(tab.handshakes.items.length, 1);
           });
         }
