@@ -109,12 +109,16 @@ func (t *target) appendUpgrade(b []byte) []byte {
 	return append(b, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"...)
 }
 
-// appendCookie appends who the client is, and that his page is one of the server.
+// appendCookie appends who the client is, and for people that their page is one of
+// the server.
 func (t *target) appendCookie(b []byte) []byte {
-	if t.cookie == "" {
-		return b
+	if t.cookie != "" {
+		b = append(b, "Cookie: "+t.cookie+"\r\n"...)
 	}
-	return append(b, "Origin: http://"+t.host+"\r\nCookie: "+t.cookie+"\r\n"...)
+	if t.run.people {
+		b = append(b, "Origin: http://"+t.host+"\r\n"...)
+	}
+	return b
 }
 
 // receiveFrames hands the text frames of data to a function and answers pings.

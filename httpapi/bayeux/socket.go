@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -114,14 +115,23 @@ func (k *socket) live() {
 }
 
 // rest waits for the next message on a fresh goroutine, whose stack is small,
-// and reads then.
+// and reads then. Functions in between would make that stack too small.
 func (k *socket) rest() {
+	defer k.broken()
 	if errors.Is(k.conn.Await(), wsframe.ErrWake) {
-		k.srv.safely("WebSocket", k.beat)
+		k.beat()
 		k.srv.tasks.start(k.rest) // that made the stack grow
 		return
 	}
 	k.live()
+}
+
+// broken ends the socket if the function that has deferred it has panicked.
+func (k *socket) broken() {
+	if fault := recover(); fault != nil {
+		k.srv.notePanic("WebSocket", fault, debug.Stack())
+		k.gone()
+	}
 }
 
 // goOn reads in place of a goroutine that is kept by a remote call.
