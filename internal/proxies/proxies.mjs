@@ -74,9 +74,10 @@ export class Proxy {
     }
   }
 
-  /** Ends the proxy with all its connections, and starts it again. */
-  async restart() {
+  /** Ends the proxy with all its connections, and starts it again after a while. */
+  async restart(meanwhile) {
     await this.#stop();
+    await meanwhile();
     await this.#run();
   }
 

@@ -24,7 +24,7 @@ export class Proxied {
 
   reload() { return this.#proxy.reload(); }
 
-  restart() { return this.#proxy.restart(); }
+  restart(meanwhile) { return this.#proxy.restart(meanwhile); }
 
   close() { return this.#proxy.close(); }
 }
