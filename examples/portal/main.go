@@ -297,10 +297,8 @@ func serve(ctx context.Context, server *http.Server, listener net.Listener, svc 
 
 	ctx, cancel := context.WithTimeout(life, 15*time.Second)
 	defer cancel()
-	closed := make(chan error, 1)
-	go func() { closed <- server.Shutdown(ctx) }() // accepts no more, waits for the running requests
-	errs = append(errs, api.Shutdown(ctx))         // answers the requests that wait for events
-	errs = append(errs, <-closed, svc.Shutdown(ctx))
+	// Pages still come to take what waits for them while the API ends.
+	errs = append(errs, api.Shutdown(ctx), server.Shutdown(ctx), svc.Shutdown(ctx))
 	for ; running > 0; running-- {
 		if err := <-failed; err != nil && !errors.Is(err, http.ErrServerClosed) {
 			errs = append(errs, err)

@@ -59,7 +59,8 @@ type Server struct {
 	users    map[string]map[*Session]struct{}
 	sockets  map[*socket]struct{}
 	services []*service
-	closing  bool
+
+	phase atomic.Int32 // changed with mu held
 }
 
 type counters struct {
@@ -121,16 +122,22 @@ func (srv *Server) Run(ctx context.Context) error {
 	return srv.Shutdown(stop)
 }
 
-// Shutdown ends all sessions: held connects are answered so that clients come
-// back, WebSockets are closed with 1001, hooks are called with
-// [ReasonShutdown]. New requests are refused with 503. It waits until every
-// goroutine of the server has ended, or for the context, whose error it
-// returns; it may be called again, and before the server was used. It must not
-// be called from a hook.
+// Shutdown ends all sessions, and loses nothing that was accepted if clients take
+// it within Options.ShutdownGrace, or half of the time that the context leaves,
+// whichever is shorter. Until then remote calls that run may finish, and clients
+// are given what waits for them. Handshakes and new requests get HTTP 503, and
+// further messages "503::shutdown". Each session ends as soon as there is nothing
+// left for it: a held connect is answered so that the client comes back, a
+// WebSocket is closed with 1001, hooks are called with [ReasonShutdown].
+//
+// It waits until every goroutine of the server has ended, running handlers and
+// deliver functions included, or for the context, whose error it returns. It may
+// be called again, and before the server was used. It must not be called from a
+// hook.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.mu.Lock()
-	srv.closing = true
-	srv.mu.Unlock()
+	srv.enter(phaseDraining)
+	srv.drain(ctx)
+	srv.enter(phaseClosed)
 	for s := range srv.Sessions() {
 		s.end(ReasonShutdown)
 	}
@@ -147,6 +154,13 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("shut down bayeux server: %w", err)
 	}
 	return nil
+}
+
+// enter begins a phase. No session is added once it returns.
+func (srv *Server) enter(phase int32) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.phase.Store(max(phase, srv.phase.Load()))
 }
 
 func (srv *Server) openSockets() []*socket {
@@ -175,9 +189,7 @@ func (srv *Server) Stats() Stats {
 // ServeHTTP implements http.Handler. The path has no meaning, so that the
 // server can be mounted anywhere together with everything below.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	srv.mu.RLock()
-	closing := srv.closing
-	srv.mu.RUnlock()
+	phase := srv.phase.Load()
 	h := w.Header()
 	values := [...]string{"no-store", "nosniff"}
 	h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
@@ -187,9 +199,9 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusForbidden, "cross_site")
 		return
 	}
-	if closing {
+	if phase == phaseClosed || phase == phaseDraining && upgrade {
 		h.Set("Retry-After", "1")
-		writeFault(w, http.StatusServiceUnavailable, "shutdown")
+		writeFault(w, http.StatusServiceUnavailable, codeShutdown)
 		return
 	}
 	switch {

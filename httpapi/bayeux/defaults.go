@@ -26,6 +26,7 @@ func (o *Options) withDefaults() Options {
 	c.MaxTimeout = cmp.Or(c.MaxTimeout, max(c.Timeout, time.Minute))
 	c.MaxClientInterval = cmp.Or(c.MaxClientInterval, max(c.Interval, time.Minute))
 	c.CallTimeout = cmp.Or(c.CallTimeout, 5*time.Second)
+	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, 2*time.Second)
 	c.MaxCalls = cmp.Or(c.MaxCalls, 4)
 	c.MaxPendingCalls = cmp.Or(c.MaxPendingCalls, 64)
 	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 64<<10)

@@ -50,8 +50,10 @@ const (
 	errTooManyMessages     = "429::too_many_messages"
 	errInternal            = "500::internal"
 	errBusy                = "503::busy"
+	errShutdown            = "503::" + codeShutdown
 	errTimeout             = "504::timeout"
 
+	codeShutdown = "shutdown"
 	reasonPolicy = "denied_by_security_policy"
 	reasonLimit  = "limit"
 )

@@ -149,6 +149,10 @@ func (x *exchange) one(m *Message, alone bool) {
 		x.fail(m, errTooManyMessages)
 		return
 	}
+	if x.isLate(s, m) {
+		x.fail(m, errShutdown)
+		return
+	}
 	if text := x.incoming(s, m); text != "" {
 		x.fail(m, text)
 		return
@@ -332,6 +336,10 @@ func (x *exchange) find(m *Message) *Session {
 	s := x.srv.byID(m.clientID)
 	if s == nil || x.socket != nil && x.srv.opts.RequireHandshakePerConnection || !x.mayUse(s) {
 		x.stranger = true
+		if s == nil && x.srv.phase.Load() != phaseServing {
+			x.status, x.code = http.StatusServiceUnavailable, codeShutdown
+			return nil
+		}
 		if s == nil && x.srv.banished(m.clientID) {
 			x.final = true
 		}

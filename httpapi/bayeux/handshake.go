@@ -15,6 +15,10 @@ import (
 // shake processes a handshake.
 func (x *exchange) shake(m *Message) {
 	srv := x.srv
+	if srv.phase.Load() != phaseServing {
+		x.status, x.code = http.StatusServiceUnavailable, codeShutdown
+		return
+	}
 	if text := srv.negotiate(m); text != "" {
 		x.refuse(m, text, nil)
 		return
@@ -70,6 +74,9 @@ func (x *exchange) shake(m *Message) {
 		srv.sessionsByAddr.give(s.addr)
 	}
 	switch {
+	case errors.Is(err, ErrClosed):
+		x.status, x.code = http.StatusServiceUnavailable, codeShutdown
+		return
 	case errors.Is(err, errServerFull):
 		srv.crowding("sessions")
 		x.status, x.code = http.StatusServiceUnavailable, "too_many_sessions"
@@ -283,9 +290,9 @@ var (
 func (srv *Server) admit(s *Session) error {
 	user := s.identity.User
 	srv.mu.Lock()
-	if srv.closing {
+	if srv.phase.Load() != phaseServing {
 		srv.mu.Unlock()
-		return errServerFull
+		return ErrClosed
 	}
 	if len(srv.sessions) >= srv.opts.MaxSessions {
 		srv.mu.Unlock()

@@ -88,13 +88,7 @@ func (srv *Server) NewLocalSession(identity Identity, deliver func(*Delivery)) (
 	}
 	s.local = l
 	if err := srv.admit(s); err != nil {
-		srv.mu.RLock()
-		closing := srv.closing
-		srv.mu.RUnlock()
-		switch {
-		case closing:
-			err = ErrClosed
-		case errors.Is(err, errServerFull):
+		if errors.Is(err, errServerFull) {
 			err = &Refusal{Code: 503, Reason: "too_many_sessions"}
 		}
 		return nil, fmt.Errorf("new local session: %w", err)

@@ -240,6 +240,11 @@ type Options struct {
 	// CallTimeout bounds every hook and every remote call. Defaults to 5 s.
 	CallTimeout time.Duration
 
+	// ShutdownGrace is how long Shutdown waits for clients to take what waits
+	// for them, and for remote calls that run. Negative ends everything at once.
+	// Defaults to 2 s.
+	ShutdownGrace time.Duration
+
 	// GuardPublish gives up the hooks of a publish too when they do not return
 	// in time. It runs them on a goroutine of their own, which makes a publish
 	// with quick hooks about a sixth dearer. Defaults to trusting them to heed

@@ -148,9 +148,7 @@ func (srv *Server) answer(x *exchange, p lane.Pending) {
 	if overtaken {
 		status, body = srv.opts.DuplicateConnectStatus, nil
 	}
-	srv.mu.RLock()
-	closing := srv.closing
-	srv.mu.RUnlock()
+	closing := srv.phase.Load() != phaseServing
 	rearm := x.connect != nil && !overtaken
 	p.Answer(status, body, closing, func(err error) {
 		if !overtaken {

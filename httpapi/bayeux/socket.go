@@ -87,7 +87,7 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	k.nextPing = k.unbound.Add(srv.opts.PingEvery)
 	conn.SetWake(k.unbound.Add(min(srv.opts.PingEvery, srv.opts.MaxInterval+time.Second)))
 	srv.mu.Lock()
-	closing := srv.closing
+	closing := srv.phase.Load() != phaseServing
 	srv.sockets[k] = struct{}{}
 	srv.mu.Unlock()
 	if closing {

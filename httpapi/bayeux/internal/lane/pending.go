@@ -106,7 +106,9 @@ func (c *conn) writeSlowly(b []byte) error {
 	if _, err := c.net.Write(b); err != nil {
 		return err
 	}
-	return c.net.SetWriteDeadline(time.Time{})
+	// What was written is written, whatever has become of the connection since.
+	_ = c.net.SetWriteDeadline(time.Time{})
+	return nil
 }
 
 // Most responses fit into one of these.
