@@ -63,24 +63,6 @@ type Server struct {
 	phase atomic.Int32 // changed with mu held
 }
 
-type counters struct {
-	opened, refused, published, delivered, badAcks, panics atomic.Uint64
-}
-
-// Stats are numbers for monitoring. Those that count are since the start.
-type Stats struct {
-	Sessions  int    // live now
-	Local     int    // those of them that are inside the program
-	Sockets   int    // open WebSockets now
-	Channels  int    // channels and patterns with subscribers now
-	Opened    uint64 // handshakes that succeeded
-	Refused   uint64 // handshakes that did not
-	Published uint64 // messages from clients that were accepted
-	Delivered uint64 // messages put into queues
-	BadAcks   uint64 // acknowledgements of batches that were never sent
-	Panics    uint64 // panics of hooks and handlers
-}
-
 // New makes a server. Options may be nil. All that is wrong with them is
 // reported at once, each fault naming its field.
 func New(options *Options) (*Server, error) {
@@ -173,19 +155,6 @@ func (srv *Server) openSockets() []*socket {
 	return list
 }
 
-// Stats returns the present numbers.
-func (srv *Server) Stats() Stats {
-	srv.mu.RLock()
-	sessions, locals, sockets := len(srv.sessions), srv.locals, len(srv.sockets)
-	srv.mu.RUnlock()
-	c := &srv.stats
-	return Stats{
-		Sessions: sessions, Local: locals, Sockets: sockets, Channels: srv.hub.count(),
-		Opened: c.opened.Load(), Refused: c.refused.Load(), Published: c.published.Load(),
-		Delivered: c.delivered.Load(), BadAcks: c.badAcks.Load(), Panics: c.panics.Load(),
-	}
-}
-
 // ServeHTTP implements http.Handler. The path has no meaning, so that the
 // server can be mounted anywhere together with everything below.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -195,8 +164,8 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
 	srv.lookAtHost(r)
 	upgrade := isUpgrade(r)
-	if !srv.allowOrigin(w, r, upgrade) {
-		writeFault(w, http.StatusForbidden, "cross_site")
+	if fault := srv.checkOrigin(w, r, upgrade); fault != "" {
+		writeFaultRef(w, http.StatusForbidden, "cross_site", srv.noteForeign(r, fault))
 		return
 	}
 	if phase == phaseClosed || phase == phaseDraining && upgrade {
@@ -211,8 +180,8 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 	case r.Method == http.MethodPost && !srv.opts.DisableLongPolling:
 		srv.servePost(w, r)
-	case r.Method == http.MethodGet && r.URL.RawQuery != "" && r.URL.Query().Has("jsonp"):
-		writeFault(w, http.StatusNotFound, "unknown_transport") // callback-polling is not there
+	case isCallbackPolling(r):
+		writeFault(w, http.StatusNotFound, "unknown_transport")
 	default:
 		h.Set("Allow", "POST, OPTIONS")
 		writeFault(w, http.StatusBadRequest, "unknown_transport")

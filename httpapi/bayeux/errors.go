@@ -35,6 +35,7 @@ const (
 	errDataMissing         = "400::data_missing"
 	errAdviceInvalid       = "400::advice_invalid"
 	errReplayInvalid       = "400::replay_id_invalid"
+	errReplayPattern       = "400::replay_pattern_invalid"
 	errVersionMismatch     = "300::version_mismatch"
 	errConnectionTypes     = "301::connection_types_not_supported"
 	errSessionUnknown      = "402::session_unknown"

@@ -186,7 +186,7 @@ func (x *exchange) refuse(m *Message, text string, cause error) {
 			r.ext = refusal.Ext
 		}
 	} else if cause != nil {
-		r.ref = x.srv.noteRefusal("handshake refused", slog.Any("error", cause))
+		r.ref = x.srv.noteRefusal(slog.LevelInfo, "handshake refused", slog.Any("error", cause))
 	}
 	x.srv.stats.refused.Add(1)
 	x.handshake = r.encode()

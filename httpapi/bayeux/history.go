@@ -22,9 +22,27 @@ const (
 // old, or was never given.
 var ErrReplayID = errors.New("bayeux: unknown replay id")
 
+// errPatternReplay says that a replay was asked for by a pattern, which would
+// bring less than the client believes.
+var errPatternReplay = errors.New("replay of a pattern")
+
 // History keeps messages of broadcast channels for the replay extension, which
 // follows the convention of Salesforce: data.event.replayId in each message
-// tells its place, and a client subscribes with ext.replay {"/channel": id}.
+// tells its place, and a client subscribes with ext.replay {"/channel": id}, the
+// id being the last one that it has, -2 for everything that is kept ([ReplayAll])
+// or -1 for new messages only ([ReplayNew]), as without ext.replay. Nothing needs
+// to be said in the handshake. CometD's client says, for instance,
+//
+//	cometd.subscribe("/chat/lobby", show, {ext: {replay: {"/chat/lobby": last ?? -2}}}, reply => {
+//		if (reply.error === "400::replay_id_invalid") …
+//	})
+//
+// An id that is not known any more, or was never given, refuses the subscription
+// with "400::replay_id_invalid": the client has missed something, and subscribes
+// again with -2. Only concrete channels have a replay; asking for one with a
+// pattern is refused with "400::replay_pattern_invalid". What the program itself
+// sends with [Server.Publish] is kept too, what it sends with
+// [Server.PublishPrepared] or Deliver is not.
 //
 // Calls for one channel come one at a time, with a lock held under which the
 // server distributes: an implementation must not call the server.

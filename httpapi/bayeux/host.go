@@ -1,6 +1,7 @@
 package bayeux
 
 import (
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 )
@@ -40,9 +41,13 @@ func (srv *Server) wraps() {
 	}
 }
 
-// foreignPage notes that a page was refused, which may be the host's own.
-func (srv *Server) foreignPage(origin, host string) {
+// noteForeign logs that a request was refused, which may be from the host's own
+// page, and returns the reference of the line.
+func (srv *Server) noteForeign(r *http.Request, fault string) (ref string) {
+	level := slog.LevelInfo
 	if !srv.host.foreign.Swap(true) {
-		srv.log.Warn("bayeux: refused a page of another origin; a proxy has to pass Host on, and other origins are named in Options.AllowedOrigins", "origin", origin, "host", host)
+		level = slog.LevelWarn
 	}
+	return srv.noteRefusal(level, "refused a request of another site",
+		slog.String("reason", fault), slog.String("origin", r.Header.Get("Origin")), slog.String("host", r.Host))
 }

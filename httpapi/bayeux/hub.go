@@ -125,6 +125,17 @@ func (h *hub) each(channel string, yield func(*Session)) {
 	}
 }
 
+// sizes returns how many subscribers each channel and pattern has.
+func (h *hub) sizes() map[string]int {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	sizes := make(map[string]int, len(h.channels))
+	for name, c := range h.channels {
+		sizes[name] = len(c.set)
+	}
+	return sizes
+}
+
 func (h *hub) count() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

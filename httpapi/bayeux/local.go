@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -130,7 +132,7 @@ func (l *LocalSession) subscription(ctx context.Context, kind string, channels [
 		}
 		list = appendString(list, name)
 	}
-	if err := l.send(ctx, l.newID(), kind, "subscription", append(list, ']')); err != nil {
+	if err := l.send(ctx, l.newID(), kind, member{"subscription", append(list, ']')}); err != nil {
 		return fmt.Errorf("%s: %w", strings.TrimPrefix(kind, "/meta/"), err)
 	}
 	return nil
@@ -140,10 +142,41 @@ func (l *LocalSession) subscription(ctx context.Context, kind string, channels [
 // waiting for a result, a service channel. The errors are those of Subscribe,
 // and [ErrData] for data that is not JSON or over a limit.
 func (l *LocalSession) Publish(ctx context.Context, channel string, data json.RawMessage) error {
-	if err := l.send(ctx, "", channel, "data", data); err != nil {
+	if err := l.sendData(ctx, "", channel, data); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return nil
+}
+
+// Send sends one message with fields of one's own: "data" and perhaps "ext" on
+// any channel on which Publish may, "subscription" and perhaps "ext", for a
+// replay, on /meta/subscribe and /meta/unsubscribe. The values must be valid
+// JSON. The fields channel, clientId and id cannot be set. The errors are those
+// of Publish, with [ErrData] for such a field too.
+func (l *LocalSession) Send(ctx context.Context, channel string, fields map[string]json.RawMessage) error {
+	list := make([]member, 0, len(fields))
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if name == "channel" || name == "clientId" || name == "id" {
+			return fmt.Errorf("send: %w: field %q is reserved", ErrData, name)
+		}
+		list = append(list, member{name, fields[name]})
+	}
+	if err := l.send(ctx, "", channel, list...); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	return nil
+}
+
+// sendData sends a message with nothing but data, which is sent as null if it is
+// nil.
+func (l *LocalSession) sendData(ctx context.Context, id, channel string, data json.RawMessage) error {
+	if isMeta(channel) {
+		return fmt.Errorf("%w: %q", ErrChannel, channel)
+	}
+	if data == nil {
+		data = json.RawMessage("null")
+	}
+	return l.send(ctx, id, channel, member{"data", data})
 }
 
 // Call makes a remote call on a service channel and waits for its result. A
@@ -159,7 +192,7 @@ func (l *LocalSession) Call(ctx context.Context, channel string, data json.RawMe
 		delete(l.calls, id)
 		l.mu.Unlock()
 	}()
-	if err := l.send(ctx, id, channel, "data", data); err != nil {
+	if err := l.sendData(ctx, id, channel, data); err != nil {
 		return nil, fmt.Errorf("call: %w", err)
 	}
 	select {
@@ -183,7 +216,7 @@ func (l *LocalSession) newID() string {
 }
 
 // send processes one message as if a client had sent it.
-func (l *LocalSession) send(ctx context.Context, id, channel, field string, value json.RawMessage) (err error) {
+func (l *LocalSession) send(ctx context.Context, id, channel string, fields ...member) error {
 	srv, s := l.srv, l.session
 	srv.tasks.begin()
 	defer srv.tasks.end()
@@ -193,7 +226,7 @@ func (l *LocalSession) send(ctx context.Context, id, channel, field string, valu
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	m, err := l.message(id, channel, field, value)
+	m, err := l.message(id, channel, fields)
 	if err != nil {
 		return err
 	}
@@ -206,35 +239,31 @@ func (l *LocalSession) send(ctx context.Context, id, channel, field string, valu
 
 // message encodes a message and reads it again, so that it passes the checks
 // of one from outside.
-func (l *LocalSession) message(id, channel, field string, value json.RawMessage) (*Message, error) {
+func (l *LocalSession) message(id, channel string, fields []member) (*Message, error) {
 	o := &l.srv.opts
-	b := appendString([]byte(`[{"channel":`), channel)
+	b := appendMember(nil, "channel", appendString(nil, channel))
 	if id != "" {
-		b = append(b, `,"id":"`+id+`"`...)
+		b = appendMember(b, "id", appendString(nil, id))
 	}
-	b = append(b, `,"`+field+`":`...)
-	if value == nil {
-		value = json.RawMessage("null")
+	for _, f := range fields {
+		if err := checkJSON(f.value, o.MaxDepth, o.MaxTokens); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrData, f.name, err)
+		}
+		b = appendMember(b, f.name, f.value)
 	}
-	if len(value) > o.MaxMessageBytes {
+	if len(b) > o.MaxMessageBytes {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrData, o.MaxMessageBytes)
 	}
-	if err := checkJSON(value, o.MaxDepth, o.MaxTokens); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrData, err)
-	}
-	b = append(append(b, value...), "}]"...)
 	list, err := decodeBatch(b, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
-	switch m := list[0]; {
-	case m.Channel == metaHandshake, m.Channel == metaConnect, m.Channel == metaDisconnect,
-		isMeta(m.Channel) && field == "data":
+	m := list[0]
+	if isMeta(m.Channel) && m.Channel != metaSubscribe && m.Channel != metaUnsubscribe {
 		return nil, fmt.Errorf("%w: %q", ErrChannel, channel)
-	default:
-		m.clientID = l.session.id
-		return m, nil
 	}
+	m.clientID = l.session.id
+	return m, nil
 }
 
 // verdict reads the reply to a message. That of a service call may come with

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -205,6 +206,72 @@ func TestLocalSessionCalls(t *testing.T) {
 		time.AfterFunc(time.Second, l.Session().Kick)
 		if _, err := l.Call(ctx, "/service/hang", nil); !errors.Is(err, bayeux.ErrClosed) {
 			t.Errorf("got %v after a kick", err)
+		}
+	})
+}
+
+// TestLocalSessionSends checks messages with fields of the caller's choosing.
+func TestLocalSessionSends(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		history, err := bayeux.NewMemoryHistory(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSite(t, &bayeux.Options{
+			History: history, RelayExt: []string{"kind"},
+			OnPublish: func(_ context.Context, _ *bayeux.Session, m *bayeux.Message) (bool, error) {
+				if token, _ := m.Ext("token"); m.Channel == "/private" && string(token) != `"secret"` {
+					return false, &bayeux.Refusal{Reason: "wrong_token"}
+				}
+				return false, nil
+			},
+		})
+		ctx := t.Context()
+		var got heard
+		l := local(t, s, "bot", func(d *bayeux.Delivery) {
+			raw, _ := d.Field("ext")
+			got.add(&bayeux.Delivery{Channel: d.Channel, Data: append(raw, d.Data...)})
+		})
+		for _, n := range []string{"1", "2"} {
+			publish(t, s, "/old", `{"n":`+n+`}`)
+		}
+		fields := func(pairs ...string) map[string]json.RawMessage {
+			m := make(map[string]json.RawMessage)
+			for i := 0; i < len(pairs); i += 2 {
+				m[pairs[i]] = json.RawMessage(pairs[i+1])
+			}
+			return m
+		}
+		if err := l.Send(ctx, "/meta/subscribe", fields("subscription", `["/old","/private"]`, "ext", `{"replay":{"/old":-2}}`)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(got.list) != 2 {
+			t.Fatalf("replayed %q", got.list)
+		}
+		got.list = nil
+		wantRefusal(t, l.Send(ctx, "/private", fields("data", `1`)), 403, "publish_denied")
+		if err := l.Send(ctx, "/private", fields("data", `{}`, "ext", `{"token":"secret","kind":7}`)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if len(got.list) != 1 || !strings.HasPrefix(got.list[0], `/private {"kind":7}{"event"`) {
+			t.Fatalf("got %q", got.list)
+		}
+		for _, name := range []string{"channel", "clientId", "id"} {
+			if err := l.Send(ctx, "/a", fields("data", `1`, name, `"x"`)); !errors.Is(err, bayeux.ErrData) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		for _, c := range []string{"/meta/handshake", "/meta/connect", "/meta/disconnect/", "/meta/x"} {
+			if err := l.Send(ctx, c, nil); !errors.Is(err, bayeux.ErrChannel) {
+				t.Errorf("%s: %v", c, err)
+			}
+		}
+		for _, value := range []string{`{`, `1,"clientId":"x"`, ``, `"` + strings.Repeat("x", 70_000) + `"`} {
+			if err := l.Send(ctx, "/a", fields("data", value)); !errors.Is(err, bayeux.ErrData) {
+				t.Errorf("%.20q: %v", value, err)
+			}
 		}
 	})
 }

@@ -7,9 +7,17 @@ import (
 	"strings"
 )
 
-// allowOrigin decides whether a page of another site may make this request,
-// and adds the CORS headers for those that may.
-func (srv *Server) allowOrigin(w http.ResponseWriter, r *http.Request, upgrade bool) bool {
+// Why a request is refused that may come from a page of another site.
+const (
+	noOrigin    = "a WebSocket that brings cookies has no Origin; a program that is no browser sets it to the server's own"
+	otherSite   = "the browser says that the page is of another site"
+	otherJSONP  = "a page of another origin tried callback-polling, which is not offered; Faye's client does so wherever it is served from elsewhere"
+	otherOrigin = "a page of another origin; a proxy has to pass Host on, and other origins are named in Options.AllowedOrigins"
+)
+
+// checkOrigin decides whether a page of another site may make this request,
+// and adds the CORS headers for those that may. For the others it returns why.
+func (srv *Server) checkOrigin(w http.ResponseWriter, r *http.Request, upgrade bool) (fault string) {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
 	if len(srv.opts.AllowedOrigins) > 0 {
@@ -17,13 +25,19 @@ func (srv *Server) allowOrigin(w http.ResponseWriter, r *http.Request, upgrade b
 	}
 	if origin == "" {
 		if upgrade {
-			return srv.mayLackOrigin(r)
+			if srv.mayLackOrigin(r) {
+				return ""
+			}
+			return noOrigin
 		}
 		switch r.Header.Get("Sec-Fetch-Site") {
 		case "", "same-origin", "none":
-			return true
+			return ""
 		}
-		return false
+		if isCallbackPolling(r) {
+			return otherJSONP
+		}
+		return otherSite
 	}
 	if slices.Contains(srv.opts.AllowedOrigins, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
@@ -34,15 +48,14 @@ func (srv *Server) allowOrigin(w http.ResponseWriter, r *http.Request, upgrade b
 			h.Set("Access-Control-Allow-Headers", strings.Join(append(names, srv.opts.AllowedHeaders...), ", "))
 			h.Set("Access-Control-Max-Age", "86400")
 		}
-		return true
+		return ""
 	}
 	// Only a browser can say so; behind a proxy that does not pass Host on there
 	// is nothing to compare.
 	if r.Header.Get("Sec-Fetch-Site") == "same-origin" || sameOrigin(origin, r) {
-		return true
+		return ""
 	}
-	srv.foreignPage(origin, r.Host)
-	return false
+	return otherOrigin
 }
 
 // sameOrigin compares the origin with the address that the request was sent
@@ -72,6 +85,10 @@ func (srv *Server) mayLackOrigin(r *http.Request) bool {
 		}
 	}
 	return true
+}
+
+func isCallbackPolling(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.URL.RawQuery != "" && r.URL.Query().Has("jsonp")
 }
 
 func isUpgrade(r *http.Request) bool {

@@ -44,8 +44,8 @@ func (srv *Server) note(level slog.Level, text string, attrs ...slog.Attr) (ref 
 
 // noteRefusal is note for what happens in the ordinary course of things, which
 // must not take the lines of faults.
-func (srv *Server) noteRefusal(text string, attrs ...slog.Attr) (ref string) {
-	return srv.refusals.note(srv.log, slog.LevelInfo, text, attrs)
+func (srv *Server) noteRefusal(level slog.Level, text string, attrs ...slog.Attr) (ref string) {
+	return srv.refusals.note(srv.log, level, text, attrs)
 }
 
 func (l *faultLog) note(log *slog.Logger, level slog.Level, text string, attrs []slog.Attr) (ref string) {

@@ -226,3 +226,35 @@ func TestReferencesAreBounded(t *testing.T) {
 		wantLine(t, &log, refOf(r.Ext["ref"]), "dropped=400")
 	})
 }
+
+// TestRefusedSitesAreExplained checks that who is refused as another site can find
+// out why, a host with a wrong proxy or a program with cookies above all.
+func TestRefusedSitesAreExplained(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log syncBuffer
+		s := newSite(t, &bayeux.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		jsonp := &site{Server: s.Server, url: s.url + "?jsonp=f&message=%5B%5D", transport: s.transport}
+		for _, c := range []struct {
+			site         *site
+			method, line string
+			header       []string
+		}{
+			{s, http.MethodPost, "proxy has to pass Host on", []string{"Origin: https://other.example"}},
+			{s, http.MethodPost, "of another site", []string{"Sec-Fetch-Site: cross-site"}},
+			{jsonp, http.MethodGet, "callback-polling", []string{"Sec-Fetch-Site: cross-site"}},
+			{s, http.MethodGet, "sets it to the server's own", []string{
+				"Cookie: a=b", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+			}},
+		} {
+			status, text, _ := c.site.request(t, c.method, "", c.header...)
+			var fault struct{ Error, RequestID string }
+			if err := json.Unmarshal([]byte(text), &fault); err != nil || status != http.StatusForbidden || fault.Error != "cross_site" {
+				t.Errorf("status %d, %s, %v", status, text, err)
+			}
+			wantLine(t, &log, fault.RequestID, c.line, "host=portal.example")
+		}
+		if n := strings.Count(log.String(), "level=WARN msg=\"bayeux: refused"); n != 1 {
+			t.Errorf("%d warnings: %s", n, log.String())
+		}
+	})
+}

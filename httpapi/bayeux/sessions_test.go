@@ -422,6 +422,26 @@ func TestExtensions(t *testing.T) {
 	})
 }
 
+// TestReplayOfPatterns checks that nobody takes a pattern's silence for a replay.
+func TestReplayOfPatterns(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		h, err := bayeux.NewMemoryHistory(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSite(t, &bayeux.Options{History: h})
+		publish(t, s, "/a/b", `1`)
+		c := s.connected(t, transport)
+		for _, id := range []string{`-2`, `"-2"`, `7`} {
+			wantError(t, ask(t, c, `{"id":"1","channel":"/meta/subscribe","subscription":["/x","/a/*"],"ext":{"replay":{"/a/*":`+id+`}}}`), "400::replay_pattern_invalid")
+		}
+		if n := s.Stats().Channels; n != 0 {
+			t.Errorf("%d channels are subscribed to", n)
+		}
+		wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/subscribe","subscription":"/a/*","ext":{"replay":{"/a/*":-1,"/a/b":-2}}}`))
+	})
+}
+
 func TestReplay(t *testing.T) {
 	history := func(t testing.TB, o *bayeux.MemoryHistoryOptions) *bayeux.MemoryHistory {
 		t.Helper()

@@ -40,6 +40,9 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 	case errors.Is(err, ErrReplayID):
 		x.fail(m, errReplayInvalid)
 		return
+	case errors.Is(err, errPatternReplay):
+		x.fail(m, errReplayPattern)
+		return
 	case isRefusal(err):
 		x.fail(m, refusalText(err, reasonPolicy, "subscribe_denied"))
 		return
@@ -81,7 +84,10 @@ func (x *exchange) enlistWithReplay(ctx context.Context, s *Session, m *Message,
 	if err != nil {
 		return nil, err
 	}
-	if wants && !isWildcard(name) {
+	if wants && isWildcard(name) {
+		return nil, errPatternReplay
+	}
+	if wants {
 		defer x.srv.sequence.lock(name).Unlock()
 		if err := x.srv.replay(ctx, s, name, after); err != nil {
 			return nil, err

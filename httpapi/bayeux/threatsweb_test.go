@@ -153,7 +153,7 @@ func TestThreatsFromTheConnection(t *testing.T) {
 			}
 		}
 		for _, warning := range []string{
-			"hides deadlines", "hides the connection", "no ReadHeaderTimeout", "keeps connections of long-polling", "a page of another origin",
+			"hides deadlines", "hides the connection", "no ReadHeaderTimeout", "keeps connections of long-polling", `WARN msg="bayeux: refused a request of another site"`,
 		} {
 			if n := strings.Count(log.String(), warning); n != 1 {
 				t.Errorf("%d warnings %q: %s", n, warning, log.String())
