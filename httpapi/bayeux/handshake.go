@@ -90,7 +90,7 @@ func (x *exchange) shake(m *Message) {
 	if x.socket != nil {
 		x.socket.rebind(s)
 	}
-	srv.sessionOpened(s)
+	s.open()
 	x.handshake, x.greeting = x.handshakeReply(s, m)
 }
 

@@ -123,7 +123,8 @@ func (srv *Server) replay(ctx context.Context, s *Session, channel string, after
 		newest = append(newest, p)
 	}
 	for _, p := range slices.Backward(newest) {
-		if err := s.enqueue(p, 0); err != nil {
+		// That they are sent is seen to without the lock.
+		if _, err := s.push(p, 0); err != nil {
 			return err
 		}
 	}

@@ -168,3 +168,28 @@ func TestLimitsOfOneAddress(t *testing.T) {
 		s.connected(t, "websocket")
 	}, "websocket")
 }
+
+// TestHookMayPublishWithHistory has OnRelease publish on the channel whose message
+// released the connect, while the history is being written.
+func TestHookMayPublishWithHistory(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		h, err := bayeux.NewMemoryHistory(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s *site
+		s = newSite(t, &bayeux.Options{History: h, OnRelease: func(by *bayeux.Session, timedOut bool) {
+			if by.Alive() && !timedOut {
+				publish(t, s, "/a", `"released"`)
+			}
+		}})
+		c := s.client(t, transport)
+		hello(t, c, `,"ext":{"ack":true}`)
+		subscribe(t, c, "/a")
+		reply := begin(t, c)
+		publish(t, s, "/a", `"first"`)
+		if m := reply()[0]; !strings.Contains(string(m.Data), `"first"`) {
+			t.Errorf("got %s", m)
+		}
+	})
+}

@@ -95,7 +95,7 @@ func (srv *Server) NewLocalSession(identity Identity, deliver func(*Delivery)) (
 		}
 		return nil, fmt.Errorf("new local session: %w", err)
 	}
-	srv.sessionOpened(s)
+	s.open()
 	return l, nil
 }
 

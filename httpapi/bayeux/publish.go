@@ -96,14 +96,30 @@ func deletedText(err error) string {
 
 // record keeps a message if there is a history, and distributes it.
 func (srv *Server) record(ctx context.Context, channel string, data []byte, extra []member, except *Session) (int, error) {
-	if srv.opts.History != nil {
-		defer srv.sequence.lock(channel).Unlock()
-		var err error
-		if data, err = srv.opts.History.Record(ctx, channel, data); err != nil {
-			return 0, err
-		}
+	if srv.opts.History == nil {
+		return srv.distribute(srv.encode(channel, data, extra), except, step.run), nil
 	}
-	return srv.distribute(srv.encode(channel, data, extra), except), nil
+	var later []step
+	n, err := srv.recordInTurn(ctx, channel, data, extra, except, func(next step) {
+		if !next.isNothing() {
+			later = append(later, next)
+		}
+	})
+	for _, next := range later {
+		next.run()
+	}
+	return n, err
+}
+
+// recordInTurn keeps and distributes a message before the next one of the
+// channel, and leaves what has to follow to the caller.
+func (srv *Server) recordInTurn(ctx context.Context, channel string, data []byte, extra []member, except *Session, later func(step)) (int, error) {
+	defer srv.sequence.lock(channel).Unlock()
+	data, err := srv.opts.History.Record(ctx, channel, data)
+	if err != nil {
+		return 0, err
+	}
+	return srv.distribute(srv.encode(channel, data, extra), except, later), nil
 }
 
 // relayed returns what subscribers get of a client's message besides its data:
@@ -139,13 +155,17 @@ func (srv *Server) relayExt(m *Message) []byte {
 	return ext
 }
 
-// distribute queues a message for every subscriber but one. It returns how
-// many got it.
-func (srv *Server) distribute(p *Prepared, except *Session) int {
+// distribute queues a message for every subscriber but one, and hands over what
+// follows from that. It returns how many got it.
+func (srv *Server) distribute(p *Prepared, except *Session, follow func(step)) int {
 	n, lazy := 0, srv.lazyFor(p.channel)
 	srv.hub.each(p.channel, func(s *Session) {
-		if s != except && s.enqueue(p, lazy) == nil {
+		if s == except {
+			return
+		}
+		if next, err := s.push(p, lazy); err == nil {
 			n++
+			follow(next)
 		}
 	})
 	return n
@@ -183,7 +203,7 @@ func (srv *Server) PublishPrepared(ctx context.Context, p *Prepared) (int, error
 	if isService(p.channel) {
 		return 0, fmt.Errorf("publish: %w: %q is not a broadcast channel", ErrChannel, p.channel)
 	}
-	return srv.distribute(p, nil), nil
+	return srv.distribute(p, nil, step.run), nil
 }
 
 // Deliver queues a message for every session of one user, whether or not they

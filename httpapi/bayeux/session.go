@@ -38,6 +38,8 @@ type Session struct {
 	turn chan struct{}
 
 	mu                                      sync.Mutex
+	opened                                  bool   // OnSession has returned
+	finish                                  func() // what remains to be done once it has
 	closed                                  bool
 	reason                                  Reason
 	connected                               bool            // a connect has been answered
@@ -188,18 +190,26 @@ func (s *Session) Queued() (messages, bytes int) {
 func (s *Session) Deliver(p *Prepared) error { return s.enqueue(p, 0) }
 
 func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
+	next, err := s.push(p, lazy)
+	next.run()
+	return err
+}
+
+// push is enqueue without what follows from it, which may call hooks and is for
+// the caller to run once he holds no lock.
+func (s *Session) push(p *Prepared, lazy time.Duration) (next step, err error) {
 	if s.local != nil && s.local.takes(p) {
-		return nil
+		return step{}, nil
 	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return ErrClosed
+		return step{}, ErrClosed
 	}
 	if !s.queue.fits(p, s.srv.opts.MaxQueue, s.srv.opts.MaxQueueBytes) {
 		s.mu.Unlock()
 		s.end(ReasonSlow)
-		return ErrSlow
+		return step{}, ErrSlow
 	}
 	var due time.Time
 	if lazy > 0 {
@@ -207,11 +217,10 @@ func (s *Session) enqueue(p *Prepared, lazy time.Duration) error {
 	}
 	s.queue.push(p, due)
 	s.deliveredLocked()
-	next := s.wakeLocked()
+	next = s.wakeLocked()
 	s.mu.Unlock()
-	next.run()
 	s.srv.stats.delivered.Add(1)
-	return nil
+	return next, nil
 }
 
 func (s *Session) deliveredLocked() {
@@ -227,6 +236,8 @@ type step struct {
 	done  *Session      // its WebSocket connect has something to say
 	held  *held
 }
+
+func (n step) isNothing() bool { return n == step{} }
 
 func (n step) run() {
 	if n.local != nil {
@@ -457,8 +468,8 @@ func (s *Session) endNow(reason Reason) {
 	}
 }
 
-// close marks the session as ended and frees what it holds. It returns nil if
-// it had ended before, otherwise what remains to be done.
+// close marks the session as ended and frees what it holds. It returns what
+// remains to be done, nil if that is nothing or for another to do.
 func (s *Session) close(reason Reason) (finish func()) {
 	s.mu.Lock()
 	if s.closed {
@@ -505,7 +516,7 @@ func (s *Session) close(reason Reason) (finish func()) {
 	if k != nil {
 		k.sessionEnded(s, reason, h)
 	}
-	return func() {
+	return s.afterOpening(func() {
 		if h != nil && h.socket != nil {
 			s.srv.released(s, h)
 		}
@@ -513,6 +524,31 @@ func (s *Session) close(reason Reason) (finish func()) {
 			s.srv.unsubscribed(s, name, reason)
 		}
 		s.srv.sessionClosed(s, reason)
+	})
+}
+
+// afterOpening returns f, or leaves it to the one who still runs OnSession.
+func (s *Session) afterOpening(f func()) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened {
+		return f
+	}
+	s.finish = f
+	return nil
+}
+
+// open tells the application of the session, and of its end if that came
+// meanwhile.
+func (s *Session) open() {
+	s.srv.sessionOpened(s)
+	s.mu.Lock()
+	s.opened = true
+	finish := s.finish
+	s.finish = nil
+	s.mu.Unlock()
+	if finish != nil {
+		finish()
 	}
 }
 

@@ -422,6 +422,45 @@ func TestExtensions(t *testing.T) {
 	})
 }
 
+// TestSessionHooksInOrder ends sessions while OnSession runs, from elsewhere and
+// from the hook itself: OnSessionClosed comes after it all the same.
+func TestSessionHooksInOrder(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		var d diary
+		var own bool
+		s := newSite(t, &bayeux.Options{
+			OnSession: func(s *bayeux.Session) {
+				d.note("opening")
+				if own {
+					s.Kick()
+				}
+				time.Sleep(2 * time.Second)
+				d.note("opened")
+			},
+			OnSessionClosed: func(_ *bayeux.Session, reason bayeux.Reason) { d.note("closed: %s", reason) },
+		})
+		for _, own = range []bool{false, true} {
+			time.AfterFunc(time.Second, func() {
+				for s := range s.Sessions() {
+					s.Kick()
+				}
+			})
+			c := s.client(t, transport)
+			c.exchange(t, `[{"id":"h","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["`+transport+`"]}]`)
+			time.Sleep(3 * time.Second)
+			d.want(t, "opening", "opened", "closed: kicked")
+		}
+		time.AfterFunc(time.Second, func() {
+			for s := range s.Sessions() {
+				s.Kick()
+			}
+		})
+		l := local(t, s, "", nil)
+		<-l.Done()
+		d.want(t, "opening", "opened", "closed: kicked")
+	})
+}
+
 // TestReplayOfPatterns checks that nobody takes a pattern's silence for a replay.
 func TestReplayOfPatterns(t *testing.T) {
 	onBoth(t, func(t *testing.T, transport string) {

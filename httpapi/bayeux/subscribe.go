@@ -88,6 +88,7 @@ func (x *exchange) enlistWithReplay(ctx context.Context, s *Session, m *Message,
 		return nil, errPatternReplay
 	}
 	if wants {
+		defer s.wake()
 		defer x.srv.sequence.lock(name).Unlock()
 		if err := x.srv.replay(ctx, s, name, after); err != nil {
 			return nil, err
