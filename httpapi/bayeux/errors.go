@@ -61,7 +61,9 @@ const (
 
 // Refusal is the error by which a hook refuses a client in words of its own.
 // Any other error refuses as well, but its text stays inside the process: the
-// client is told the general reason only.
+// client is told the general reason only. The client gets code:reason:text, so
+// that &Refusal{Reason: "wrong_token"} of a publish is the error
+// "403:wrong_token:publish_denied"; Faye's client shows the last part.
 type Refusal struct {
 	// Code is the leading number of the Bayeux error. Defaults to 403.
 	Code int

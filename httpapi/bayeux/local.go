@@ -72,7 +72,9 @@ type callResult struct {
 // panic of deliver is logged and counted.
 //
 // The error is [ErrClosed] after Shutdown, or a [Refusal] if there are too many
-// sessions. Close ends the session.
+// sessions. Close ends the session. Whoever needs it for long looks at Done and
+// makes another. Shutdown waits for a deliver that runs, and for what is queued as
+// for any client.
 func (srv *Server) NewLocalSession(identity Identity, deliver func(*Delivery)) (*LocalSession, error) {
 	if deliver == nil {
 		deliver = func(*Delivery) {}

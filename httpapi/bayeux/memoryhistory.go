@@ -30,7 +30,8 @@ type MemoryHistoryOptions struct {
 	// MaxMessages is how many messages of one channel are kept. Defaults
 	// to 1,000.
 	MaxMessages int
-	// MaxAge is how long a message is kept. Defaults to 10 minutes.
+	// MaxAge is how long a message is kept; a large value keeps it as long as the
+	// other limits do. Defaults to 10 minutes.
 	MaxAge time.Duration
 	// MaxBytes is how much data of all channels is kept; beyond it the
 	// channels that were silent for longest are forgotten. Defaults to
@@ -54,7 +55,8 @@ type storedEvent struct {
 
 // NewMemoryHistory makes an empty history. Options may be nil. Its replay ids
 // go on rising after a restart as long as the clock does, so that an id of an
-// earlier process is recognised as unknown.
+// earlier process is recognised as unknown: clients that subscribe with one are
+// answered "400::replay_id_invalid" and subscribe again with [ReplayAll].
 func NewMemoryHistory(options *MemoryHistoryOptions) (*MemoryHistory, error) {
 	var o MemoryHistoryOptions
 	if options != nil {

@@ -32,7 +32,8 @@ const (
 	OpCreate Operation = "create"
 	// OpSubscribe precedes every subscription.
 	OpSubscribe Operation = "subscribe"
-	// OpPublish precedes every publish, on service channels too.
+	// OpPublish precedes every publish, on service channels too, where it is a
+	// remote call.
 	OpPublish Operation = "publish"
 )
 
@@ -69,7 +70,7 @@ type Options struct {
 	Authenticate func(ctx context.Context, r *http.Request, m *Message) (Identity, error)
 
 	// AllowAnonymous accepts an Identity with an empty User from
-	// Authenticate. Defaults to refusing it.
+	// Authenticate. Defaults to refusing it, unless there is no Authenticate.
 	AllowAnonymous bool
 
 	// Reauthenticate is asked on every HTTP request of a session, when a
@@ -85,8 +86,9 @@ type Options struct {
 	// WebSocket or a held connect. Defaults to 10 s.
 	ReauthenticateEvery time.Duration
 
-	// Authorize decides about one operation on one channel; the message gives
-	// access to all its top-level fields. An error refuses; see [Refusal] for
+	// Authorize decides about one operation on one channel, which for a remote
+	// call is OpPublish on a channel below /service; the message gives access to
+	// all its top-level fields. An error refuses; see [Refusal] for
 	// the words. A subscription to a pattern is asked about as the pattern,
 	// not for each channel that it matches: whoever guards /private/** must
 	// refuse /** too, or set DenyWildcards. Meta channels never get here.
@@ -122,8 +124,9 @@ type Options struct {
 	OnPublish func(ctx context.Context, s *Session, m *Message) (handled bool, err error)
 
 	// OnSubscribe is called once a session was added to a channel, before the
-	// reply is made; it may Deliver to the session. An error takes the
-	// session out again and refuses. It is not called for a channel that the
+	// reply is made; it may Deliver to the session, but what others publish
+	// meanwhile may come before that: what was said before a client came is for
+	// History. An error takes the session out again and refuses. It is not called for a channel that the
 	// session has already. Defaults to nothing.
 	OnSubscribe func(ctx context.Context, s *Session, channel string, m *Message) error
 
@@ -132,19 +135,21 @@ type Options struct {
 	// Defaults to nothing.
 	OnUnsubscribe func(s *Session, channel string, reason Reason)
 
-	// OnSession is called when a handshake succeeded, before its reply is
+	// OnSession is called once when a handshake succeeded, before its reply is
 	// sent. Defaults to nothing.
 	OnSession func(s *Session)
 
-	// OnSessionClosed is called once when a session has ended, after
-	// OnUnsubscribe for each of its channels. Defaults to nothing.
+	// OnSessionClosed is called once when a session has ended, after OnSession
+	// has returned and after OnUnsubscribe for each of its channels. The server
+	// does not list the session any more. Defaults to nothing.
 	OnSessionClosed func(s *Session, reason Reason)
 
 	// OnHold is called when a connect of the session begins to be held, with
 	// the time after which it is answered if nothing happens, and OnRelease
 	// when it is held no more: timedOut if nothing happened, otherwise because
 	// of a message, a newer connect, the end of the session or of the
-	// connection. They come in pairs, in this order. Default to nothing.
+	// connection. They come in pairs, in this order. OnRelease may run on the
+	// goroutine of who published the message. Default to nothing.
 	OnHold    func(s *Session, timeout time.Duration)
 	OnRelease func(s *Session, timedOut bool)
 
@@ -308,7 +313,9 @@ type Options struct {
 	MaxUnknownPerAddress int
 
 	// ClientAddr tells the network address of a client, for a host behind
-	// proxies that it trusts; [ForwardedFor] makes one. An empty address is not
+	// proxies that it trusts; [ForwardedFor] makes one, for instance
+	// ForwardedFor(netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("::1/128")).
+	// An empty address is not
 	// limited, and of an IPv6 address its network of 64 bits is; see [Customer].
 	// Defaults to the address of the connection, or to nothing for a connection
 	// from the same machine, which is that of a proxy; headers are never read.
@@ -390,7 +397,9 @@ type Options struct {
 	// one is of another site, not just another host of the same domain, browsers
 	// send it the cookie only with Cookie.Partitioned, or Cookie.SameSite None.
 	// Defaults to none: only the origin that the server itself is reached by,
-	// which is what Host or, of current browsers, Sec-Fetch-Site says.
+	// which is what Host or, of current browsers, Sec-Fetch-Site says; naming that
+	// one too does no harm. Faye's client in a browser does not work from other
+	// origins, see the package's documentation.
 	AllowedOrigins []string
 
 	// AllowedHeaders are further headers that pages of AllowedOrigins may send,
@@ -399,7 +408,9 @@ type Options struct {
 	AllowedHeaders []string
 
 	// TrustClientSession accepts a session id over HTTP without the browser
-	// cookie, for clients that keep no cookies. Defaults to requiring it.
+	// cookie, for clients that keep no cookies. Whoever has learned the id can use
+	// the session then, if Reauthenticate does not object. A WebSocket does not
+	// need the cookie in any case, see below. Defaults to requiring it.
 	TrustClientSession bool
 
 	// RequireCookieOnWebSocket refuses to let a WebSocket without the browser

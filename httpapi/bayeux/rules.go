@@ -46,7 +46,9 @@ type ChannelRule struct {
 // would bring their messages too. Service channels have no rules.
 type Authorizer func(ctx context.Context, s *Session, op Operation, channel string, m *Message) (granted bool, err error)
 
-// DataFilter changes the data of a message that a client publishes. It returns
+// DataFilter changes the data of a message that a client publishes, after
+// Options.OnPublish and before Options.History; [Server.Publish] does not ask
+// filters. It returns
 // the data to pass on, valid JSON. An error, or nil data, drops the message:
 // the publisher is answered "404::message_deleted" or a [Refusal]'s words.
 type DataFilter func(ctx context.Context, s *Session, channel string, data json.RawMessage) (json.RawMessage, error)

@@ -110,7 +110,9 @@ type service struct {
 	stuck    atomic.Int32 // calls beyond their deadline
 }
 
-// HandleService makes h answer the remote calls on a service channel. The
+// HandleService makes h answer the remote calls on a service channel:
+// cometd.remoteCall("who", data, callback) is one on /service/who. Options.Authorize
+// is asked about each, as a publish on that channel. The
 // pattern may end in /* or /**, and whole segments may be written {name}; see
 // [Request.Param]. Of several that match, the one registered first is used.
 // It may be called at any time. The error is [ErrChannel] for a pattern that is

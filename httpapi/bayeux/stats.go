@@ -18,7 +18,7 @@ type Stats struct {
 	Channels  int    // channels and patterns with subscribers now
 	Opened    uint64 // handshakes that succeeded
 	Refused   uint64 // handshakes that did not
-	Published uint64 // messages from clients that were accepted
+	Published uint64 // messages from clients, local sessions included, that were accepted
 	Delivered uint64 // messages put into queues
 	BadAcks   uint64 // acknowledgements of batches that were never sent
 	Panics    uint64 // panics of hooks and handlers
