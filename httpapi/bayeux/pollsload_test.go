@@ -15,9 +15,12 @@ import (
 )
 
 // ackingPoller is a client of long-polling that acknowledges what it got, and
-// hangs up now and then.
+// hangs up now and then. It polls on connections of their own: one poll that hangs
+// up just when it gets an answer without a body makes net/http's client close the
+// connection, which it has already given to the next request.
 type ackingPoller struct {
 	*poller
+	polls  *poller
 	batch  string
 	random *rand.Rand
 }
@@ -30,7 +33,7 @@ func (p *ackingPoller) poll(t *testing.T) []*message {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(p.random.IntN(5000))*time.Microsecond)
 		defer cancel()
 	}
-	status, body, err := p.post(ctx, say(p, `{"id":"p","channel":"/meta/connect","connectionType":"long-polling","ext":{"ack":`+p.batch+`}}`))
+	status, body, err := p.polls.post(ctx, say(p, `{"id":"p","channel":"/meta/connect","connectionType":"long-polling","ext":{"ack":`+p.batch+`}}`))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil
@@ -74,8 +77,11 @@ func TestPollsUnderLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			var all sync.WaitGroup
+			polls := &site{Server: s.Server, url: s.url, transport: &http.Transport{}}
+			defer polls.transport.CloseIdleConnections()
 			for i := range clients {
-				p := &ackingPoller{poller: s.poller(t), batch: "0", random: rand.New(rand.NewPCG(1, uint64(i)))}
+				p := &ackingPoller{poller: s.poller(t), polls: polls.poller(t), batch: "0", random: rand.New(rand.NewPCG(1, uint64(i)))}
+				p.polls.http.Jar = p.http.Jar
 				hello(t, p, `,"ext":{"ack":true}`)
 				subscribe(t, p, "/a")
 				all.Go(func() {
