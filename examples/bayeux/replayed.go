@@ -60,6 +60,9 @@ func (r *replayed) Record(ctx context.Context, channel string, data json.RawMess
 
 // Since implements [bayeux.History].
 func (r *replayed) Since(ctx context.Context, channel string, after int64) ([]json.RawMessage, error) {
-	r.ask(channel)
-	return r.MemoryHistory.Since(ctx, channel, after)
+	list, err := r.MemoryHistory.Since(ctx, channel, after)
+	if err == nil {
+		r.ask(channel)
+	}
+	return list, err
 }

@@ -188,6 +188,18 @@ func TestEnvelope(t *testing.T) {
 			}
 		}
 	})
+	item(t, "22 order of replies with a connect", nil, func(t *testing.T, s *site, transport string) {
+		c := s.connected(t, transport)
+		got := c.exchange(t, say(c, `{"id":"1","channel":"/x","data":1}`, `{"id":"2","channel":"/meta/connect"}`,
+			`{"id":"3","channel":"/meta/subscribe","subscription":"/y"}`, `{"id":"4","channel":"/y","data":1}`))
+		var ids string
+		for _, m := range got {
+			ids += m.ID
+		}
+		if ids != "1234" || got[0].Channel != "/y" {
+			t.Fatalf("got %v", got)
+		}
+	}, "long-polling")
 	item(t, "23 one session a batch", nil, func(t *testing.T, s *site, transport string) {
 		a, b := s.connected(t, transport), s.connected(t, transport)
 		body := strings.TrimSuffix(say(a, `{"id":"1","channel":"/a","data":1}`), "]") + "," + strings.TrimPrefix(say(b, `{"id":"2","channel":"/a","data":1}`), "[")
@@ -223,6 +235,9 @@ func TestHandshake(t *testing.T) {
 			`"version":"1.0","supportedConnectionTypes":["carrier-pigeon"]`:                          "301::connection_types_not_supported",
 			`"version":"1.0","supportedConnectionTypes":7`:                                           "301::connection_types_not_supported",
 			`"version":"1.0","minimumVersion":"0.9","supportedConnectionTypes":["x","long-polling"]`: "",
+			`"version":"1.0","supportedConnectionTypes":[]`:                                          "301::connection_types_not_supported",
+			`"version":"1.0","supportedConnectionTypes":[1,{},"long-polling"]`:                       "",
+			`"version":"1.0","supportedConnectionTypes":null`:                                        "",
 			`"version":"1.0"`: "",
 		} {
 			r := one(t, c.exchange(t, `[{"id":"1","channel":"/meta/handshake",`+fields+`}]`))
@@ -354,7 +369,12 @@ func TestConnect(t *testing.T) {
 	connect := `{"id":"1","channel":"/meta/connect","connectionType":"long-polling"}`
 	item(t, "41 connection type", nil, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
-		wantError(t, ask(t, c, `{"id":"1","channel":"/meta/connect","connectionType":"pigeon"}`), "301::connection_types_not_supported")
+		for _, kind := range []string{`"pigeon"`, `""`, `5`, `[]`} {
+			wantError(t, ask(t, c, `{"id":"1","channel":"/meta/connect","connectionType":`+kind+`}`), "301::connection_types_not_supported")
+		}
+		for _, advice := range []string{`{"timeout":0,"interval":null}`, `{"timeout":0}`} {
+			wantOK(t, ask(t, c, `{"id":"1","channel":"/meta/connect","connectionType":null,"advice":`+advice+`}`))
+		}
 	})
 	item(t, "43 first connect is not held", nil, func(t *testing.T, s *site, transport string) {
 		c := s.client(t, transport)

@@ -7,7 +7,7 @@ import (
 
 // connectTo processes a connect. A connect that is alone may be held.
 func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
-	if kind := m.StringField("connectionType"); kind != "" && !x.srv.offers(kind) {
+	if raw, ok := m.Field("connectionType"); ok && string(raw) != "null" && !x.srv.offers(m.StringField("connectionType")) {
 		x.fail(m, errConnectionTypes)
 		return
 	}
@@ -38,17 +38,24 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	failed := s.resumeLocked(m, h)
 	hold := failed == "" && alone && s.connected && timeout > 0 && !s.queue.prompt()
 	s.connected = true
+	if old != nil {
+		x.srv.unhold(old) // its place is for this one
+	}
 	if hold && !x.srv.mayHold(x, s, h) {
 		hold, h.crowded = false, true
 		s.interval = max(0, o.MultiSessionInterval)
 	}
+	if hold && s.crowded {
+		h.advise = true // the pause that the client was asked to make is over
+	}
+	s.crowded = h.crowded || s.crowded && !hold
 	if hold {
 		s.processingLocked(timeout)
 	} else {
 		s.processingLocked(0)
 	}
 	if !hold {
-		x.connect = h
+		x.connect, x.before = h, len(x.replies)
 	} else {
 		s.held = h
 		x.parked = h
@@ -59,7 +66,6 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	s.mu.Unlock()
 	x.hold = timeout
 	if old != nil {
-		x.srv.unhold(old)
 		old.overtake()
 		x.srv.released(s, old)
 	}
@@ -116,17 +122,24 @@ func (s *Session) resumeLocked(m *Message, h *held) Reason {
 		return ""
 	}
 	// What was sent and not acknowledged is sent again at once. A client that
-	// only ever gets the same again does not take anything in.
+	// only ever gets the same again does not take anything in, or has a network
+	// that lets nothing through; the latter may take its time.
 	h.advise = h.advise || !m.advice.hasTimeout
-	if len(s.queue.entries) < before {
-		s.queue.resent = 0
+	if s.queue.resent == 0 || len(s.queue.entries) < before {
+		s.queue.resent, s.queue.resentSince = 0, m.received
 	}
-	const most = 8
-	if s.queue.resent++; s.queue.resent > most {
+	if s.queue.resent++; s.queue.resent > mostResent && m.received.Sub(s.queue.resentSince) > stuckFor {
 		return ReasonSlow
 	}
 	return ""
 }
+
+// A client that has acknowledged nothing for so long, and so many times, although
+// something was sent to it, is ended.
+const (
+	mostResent = 8
+	stuckFor   = time.Minute
+)
 
 // mayHold decides whether one more connect of a browser may be held, and
 // counts it.

@@ -43,6 +43,22 @@ func (srv *Server) readCookie(r *http.Request) string {
 	return c.Value
 }
 
+// cookie returns the browser cookie that fits, empty if there is none. There may
+// be several: a page below another server's path brings the cookie of that, too.
+func (x *exchange) cookie(fits func(value string) bool) string {
+	if fits(x.browser) {
+		return x.browser
+	}
+	if x.browser != "" {
+		for _, c := range x.request.CookiesNamed(x.srv.opts.Cookie.Name) {
+			if fits(c.Value) {
+				return c.Value
+			}
+		}
+	}
+	return ""
+}
+
 func (srv *Server) writeCookie(w http.ResponseWriter, r *http.Request, value string) {
 	o := &srv.opts.Cookie
 	http.SetCookie(w, &http.Cookie{

@@ -30,6 +30,7 @@ type exchange struct {
 	replies   [][]byte
 	room      [2][]byte // for replies
 	connect   *held     // connect to be answered with the messages
+	before    int       // replies that go before that of the connect
 	parked    *held     // connect to be held
 	hold      time.Duration
 	own       *ownFrame // replies of a WebSocket; nil if there are none
@@ -237,6 +238,7 @@ func (x *exchange) throttle(s *Session) bool {
 	x.tooMany = !ok
 	if wait > 0 {
 		x.mayTakeLong()
+		s.postpone(wait)
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -362,7 +364,7 @@ func (x *exchange) find(m *Message) *Session {
 func (x *exchange) mayUse(s *Session) bool {
 	switch {
 	case x.browser != "" && s.browser != "":
-		if !sameText(x.browser, s.browser) {
+		if x.cookie(func(value string) bool { return sameText(value, s.browser) }) == "" {
 			return false
 		}
 	case x.socket != nil:

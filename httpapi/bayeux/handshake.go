@@ -203,15 +203,12 @@ func (srv *Server) negotiate(m *Message) string {
 		return errVersionMismatch
 	}
 	raw, ok := m.Field("supportedConnectionTypes")
-	if !ok {
+	if !ok || string(raw) == "null" {
 		return ""
 	}
-	if raw[0] == '[' {
-		list, _ := stringList(raw)
-		for _, kind := range list {
-			if srv.offers(kind) {
-				return ""
-			}
+	for _, kind := range elements(raw) {
+		if text, isText := stringValue(kind); isText && srv.offers(text) {
+			return ""
 		}
 	}
 	return errConnectionTypes
@@ -272,8 +269,8 @@ func (srv *Server) newSession(x *exchange, identity Identity, m *Message) *Sessi
 		s.replays = true
 	}
 	if x.socket == nil {
-		s.browser = x.browser
-		if !srv.validCookie(s.browser, identity.User) {
+		s.browser = x.cookie(func(value string) bool { return srv.validCookie(value, identity.User) })
+		if s.browser == "" {
 			s.browser = srv.newCookie(identity.User)
 			x.setCookie = s.browser
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strconv"
 	"sync"
@@ -69,9 +70,32 @@ type sequence struct {
 func newSequence() *sequence { return &sequence{seed: maphash.MakeSeed()} }
 
 func (q *sequence) lock(channel string) *sync.Mutex {
-	mu := &q.locks[maphash.String(q.seed, channel)%uint64(len(q.locks))]
+	mu := &q.locks[q.place(channel)]
 	mu.Lock()
 	return mu
+}
+
+func (q *sequence) place(channel string) int {
+	return int(maphash.String(q.seed, channel) % uint64(len(q.locks)))
+}
+
+// lockAll takes the locks of several channels, in an order that is the same for
+// everybody, and returns what gives them back.
+func (q *sequence) lockAll(channels iter.Seq[string]) (unlock func()) {
+	var places []int
+	for channel := range channels {
+		places = append(places, q.place(channel))
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	for _, i := range places {
+		q.locks[i].Lock()
+	}
+	return func() {
+		for _, i := range places {
+			q.locks[i].Unlock()
+		}
+	}
 }
 
 // replayRequest reads the replay id that a subscribe message names for a
@@ -98,35 +122,37 @@ func replayRequest(m *Message, channel string) (after int64, ok bool, err error)
 	return ReplayNew, false, nil
 }
 
-// replay queues what a new subscriber missed. The channel's lock is held. Of
-// more than may wait for a session, the newest are sent to a client that asked
-// for all; one that asked for what follows an id is told that this cannot be had.
-func (srv *Server) replay(ctx context.Context, s *Session, channel string, after int64) error {
-	list, err := srv.opts.History.Since(ctx, channel, after)
-	if err != nil {
-		return err
-	}
+// missed returns what a new subscriber missed on the channels after the given
+// ids. Of more than may wait for a session, a client that asked for all gets the
+// newest; one that asked for what follows an id is told that this cannot be had.
+func (srv *Server) missed(ctx context.Context, s *Session, channels []string, after map[string]int64) ([]*Prepared, error) {
 	s.mu.Lock()
 	count, bytes := srv.opts.MaxQueue-s.queue.replayed, srv.opts.MaxQueueBytes-s.queue.replayedBytes
 	s.mu.Unlock()
-	var newest []*Prepared
-	for _, data := range slices.Backward(list) {
-		p := srv.encode(channel, data, nil)
-		p.replayed = true
-		if count--; count < 0 || p.cost() > bytes {
-			if after != ReplayAll {
-				return fmt.Errorf("%w: more than %d messages ago", ErrReplayID, len(newest))
+	var all []*Prepared
+	for _, channel := range channels {
+		id, wants := after[channel]
+		if !wants {
+			continue
+		}
+		list, err := srv.opts.History.Since(ctx, channel, id)
+		if err != nil {
+			return nil, err
+		}
+		start := len(all)
+		for _, data := range slices.Backward(list) {
+			p := srv.encode(channel, data, nil)
+			p.replayed = true
+			if count--; count < 0 || p.cost() > bytes {
+				if id != ReplayAll {
+					return nil, fmt.Errorf("%w: more than %d messages ago", ErrReplayID, len(all)-start)
+				}
+				break
 			}
-			break
+			bytes -= p.cost()
+			all = append(all, p)
 		}
-		bytes -= p.cost()
-		newest = append(newest, p)
+		slices.Reverse(all[start:])
 	}
-	for _, p := range slices.Backward(newest) {
-		// That they are sent is seen to without the lock.
-		if _, err := s.push(p, 0); err != nil {
-			return err
-		}
-	}
-	return nil
+	return all, nil
 }

@@ -461,6 +461,27 @@ func members(raw []byte) []member {
 	return list
 }
 
+// elements lists the elements of a checked array; nil for anything else.
+func elements(raw []byte) [][]byte {
+	s := scanner{text: raw, maxDepth: len(raw), tokens: len(raw)}
+	if s.peek() != '[' || s.enter() != nil {
+		return nil
+	}
+	var list [][]byte
+	for more := s.peek() != ']'; more; {
+		from := s.at
+		if s.value() != nil {
+			return nil
+		}
+		list = append(list, s.text[from:s.at:s.at])
+		var err error
+		if more, err = s.next(']'); err != nil {
+			return nil
+		}
+	}
+	return list
+}
+
 func lookup(list []member, name string) ([]byte, bool) {
 	for i := range list {
 		if list[i].name == name {

@@ -312,7 +312,7 @@ func (m *Message) interpretAdvice() {
 	}
 	m.advice.present = true
 	for _, f := range members(raw) {
-		if f.name != "timeout" && f.name != "interval" {
+		if f.name != "timeout" && f.name != "interval" || string(f.value) == "null" {
 			continue
 		}
 		ms, err := strconv.ParseFloat(string(f.value), 64)
@@ -367,20 +367,13 @@ func (m *Message) interpretSubscription(o *Options) {
 
 // stringList reads a checked array of strings.
 func stringList(raw []byte) ([]string, bool) {
-	s := scanner{text: raw, maxDepth: 1, tokens: len(raw)}
-	if s.enter() != nil {
-		return nil, false
-	}
 	var list []string
-	for more := s.peek() != ']'; more; {
-		text, err := s.str()
-		if err != nil {
+	for _, e := range elements(raw) {
+		text, ok := stringValue(e)
+		if !ok {
 			return nil, false
 		}
-		list = append(list, unescape(text))
-		if more, err = s.next(']'); err != nil {
-			return nil, false
-		}
+		list = append(list, text)
 	}
 	return list, true
 }

@@ -361,7 +361,8 @@ type Options struct {
 
 	// MaxQueue and MaxQueueBytes limit what waits for one session, what it
 	// has not acknowledged included. Over either the session is ended as
-	// slow. They default to 1,000 messages and 1 MiB.
+	// slow, as it is if it acknowledges nothing for a minute although the same is
+	// sent to it again and again. They default to 1,000 messages and 1 MiB.
 	MaxQueue      int
 	MaxQueueBytes int
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func checkBody(r *http.Request, limit int) (status int, code string) {
 	if r.ContentLength > int64(limit) {
 		return http.StatusRequestEntityTooLarge, "too_large"
 	}
-	if r.Header.Get("Content-Encoding") != "" {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return http.StatusUnsupportedMediaType, "content_encoding"
 	}
 	// Anything but JSON could be sent across sites without a CORS preflight.
@@ -175,10 +176,10 @@ func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
 		flying = len(list) > 0 && !s.queue.acking
 	}
 	if h != nil {
+		x.replies = slices.Insert(x.replies, x.before, s.connectReplyLocked(h))
 		if s.closed && (s.reason == ReasonKicked || s.reason == ReasonInactive) {
-			x.replies = append(x.replies, []byte(serverDisconnect))
+			x.replies = slices.Insert(x.replies, x.before, []byte(serverDisconnect))
 		}
-		x.replies = append(x.replies, s.connectReplyLocked(h))
 	}
 	x.settleLocked()
 	if h != nil || x.handshake != nil {

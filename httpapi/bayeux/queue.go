@@ -23,6 +23,8 @@ type queue struct {
 	acking bool
 	batch  uint64 // number of the next batch; the first is 1
 	resent int    // replies in a row that only repeated old batches
+
+	resentSince time.Time // when the first of them was
 }
 
 type entry struct {

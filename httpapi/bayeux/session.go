@@ -51,6 +51,7 @@ type Session struct {
 	socket                                  *socket
 	transport                               string
 	lively                                  bool          // its last held connect was answered soon
+	crowded                                 bool          // its client was asked to pause, as its browser has others
 	connectOnly                             bool          // messages leave with connect replies only
 	interval                                time.Duration // of the present cycle
 	ownTimeout, ownInterval, ownMaxInterval time.Duration
@@ -396,6 +397,18 @@ func (s *Session) touch(m *Message) bool {
 		}
 	}
 	return !s.closed
+}
+
+// postpone keeps the session while the server does not read what its client may
+// have sent.
+func (s *Session) postpone(wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.deadline.IsZero() {
+		if until := time.Now().Add(wait + s.lifeLocked()); s.deadline.Before(until) {
+			s.deadline = until
+		}
+	}
 }
 
 // processingLocked starts the clock that ends the session unless its connect,

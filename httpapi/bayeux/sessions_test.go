@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -121,6 +123,28 @@ func TestOwnership(t *testing.T) {
 		thief.setID(mine)
 		wantOK(t, ask(t, owner, `{"id":"1","channel":"/a","data":1}`))
 	}, "long-polling")
+	item(t, "102 a cookie of another server before ours", nil, func(t *testing.T, s *site, transport string) {
+		owner := s.connected(t, transport).(*poller)
+		u, err := url.Parse(s.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := owner.http.Jar.Cookies(u)[0].Value
+		for cookies, want := range map[string]string{
+			"BAYEUX_BROWSER=foreign; BAYEUX_BROWSER=" + ours: "",
+			"BAYEUX_BROWSER=" + ours + "; BAYEUX_BROWSER=x":  "",
+			"BAYEUX_BROWSER=foreign; BAYEUX_BROWSER=other":   "402::session_unknown",
+		} {
+			_, text, _ := s.request(t, http.MethodPost, say(owner, `{"id":"1","channel":"/a","data":1}`), "Cookie: "+cookies)
+			if r := decode(t, []byte(text))[0]; r.Error != want {
+				t.Errorf("%s: %s", cookies, r)
+			}
+			_, _, header := s.request(t, http.MethodPost, `[{"id":"1","channel":"/meta/handshake","version":"1.0"}]`, "Cookie: "+cookies)
+			if set := header.Get("Set-Cookie") != ""; set != (want != "") {
+				t.Errorf("%s: a new cookie: %v", cookies, set)
+			}
+		}
+	}, "long-polling")
 	item(t, "103 without cookies", &bayeux.Options{TrustClientSession: true}, func(t *testing.T, s *site, transport string) {
 		owner, other := s.connected(t, transport), s.poller(t)
 		other.setID(owner.id())
@@ -144,6 +168,38 @@ func TestOwnership(t *testing.T) {
 		start = time.Now()
 		if r := one(t, b.poll(t)); time.Since(start) != 30*time.Second || r.Advice != nil {
 			t.Fatalf("after %v: %s", time.Since(start), r)
+		}
+	}, "long-polling")
+	item(t, "51 an overtaken connect gives its place away", &bayeux.Options{MaxConnectsPerBrowser: 1}, func(t *testing.T, s *site, transport string) {
+		a := s.connected(t, transport).(*poller)
+		for range 3 {
+			go func() {
+				_, _, _ = a.post(t.Context(), say(a, `{"id":"o","channel":"/meta/connect","connectionType":"long-polling"}`))
+			}()
+			synctest.Wait()
+			start := time.Now()
+			if r := one(t, a.poll(t)); time.Since(start) != 30*time.Second || r.Advice["multiple-clients"] != nil {
+				t.Fatalf("after %v: %s", time.Since(start), r)
+			}
+		}
+	}, "long-polling")
+	item(t, "106 the pause is taken back", &bayeux.Options{MaxConnectsPerBrowser: 1}, func(t *testing.T, s *site, transport string) {
+		a := s.connected(t, transport).(*poller)
+		b := s.poller(t)
+		b.http.Jar = a.http.Jar
+		hello(t, b, "")
+		held := inBackground(func() []*message { return a.poll(t) })
+		synctest.Wait()
+		if r := one(t, b.poll(t)); r.Advice["interval"] != 2000.0 {
+			t.Fatalf("got %s", r)
+		}
+		wantOK(t, last(a.exchange(t, say(a, `{"id":"d","channel":"/meta/disconnect"}`))))
+		<-held
+		if r := one(t, b.poll(t)); r.Advice["interval"] != 0.0 || r.Advice["multiple-clients"] != nil || r.Advice["reconnect"] != "retry" {
+			t.Fatalf("got %s", r)
+		}
+		if r := one(t, b.poll(t)); r.Advice != nil {
+			t.Fatalf("told again: %s", r)
 		}
 	}, "long-polling")
 	item(t, "106 several windows are sent away", &bayeux.Options{MaxConnectsPerBrowser: 1, MultiSessionInterval: -1}, func(t *testing.T, s *site, transport string) {
@@ -319,16 +375,29 @@ func TestAcknowledgement(t *testing.T) {
 		hello(t, c, `,"ext":{"ack":true}`)
 		subscribe(t, c, "/a")
 		var r *message
-		for range 20 {
+		start := time.Now()
+		for r == nil || r.ok() {
 			publish(t, s, "/a", "1")
-			list := c.exchange(t, say(c, `{"id":"k","channel":"/meta/connect","advice":{"timeout":0},"ext":{"ack":1}}`))
-			if r = last(list); !r.ok() {
-				break
-			}
+			r = last(c.exchange(t, say(c, `{"id":"k","channel":"/meta/connect","advice":{"timeout":0},"ext":{"ack":1}}`)))
+			time.Sleep(5 * time.Second)
 		}
 		wantError(t, r, "402::session_unknown")
+		if d := time.Since(start); d < time.Minute || d > 2*time.Minute {
+			t.Errorf("it took %v", d)
+		}
 		if r.Advice["reconnect"] != "handshake" {
 			t.Fatalf("got %s", r)
+		}
+	})
+	item(t, "151 a bad network", nil, func(t *testing.T, s *site, transport string) {
+		c := s.client(t, transport)
+		hello(t, c, `,"ext":{"ack":true}`)
+		subscribe(t, c, "/a")
+		publish(t, s, "/a", "1")
+		for range 100 { // of whose answers none has arrived
+			connect := c.exchange(t, say(c, `{"id":"k","channel":"/meta/connect","advice":{"timeout":0},"ext":{"ack":1}}`))
+			wantOK(t, last(connect))
+			time.Sleep(500 * time.Millisecond)
 		}
 	})
 	item(t, "147 lazy", &bayeux.Options{Channels: []bayeux.ChannelRule{{Pattern: "/a", Lazy: 3 * time.Second}}}, func(t *testing.T, s *site, transport string) {
@@ -458,6 +527,51 @@ func TestSessionHooksInOrder(t *testing.T) {
 		l := local(t, s, "", nil)
 		<-l.Done()
 		d.want(t, "opening", "opened", "closed: kicked")
+	})
+}
+
+// TestReplayOfSeveralChannels checks that a refused subscription has brought
+// nothing, and a repeated one nothing twice.
+func TestReplayOfSeveralChannels(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		h, err := bayeux.NewMemoryHistory(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSite(t, &bayeux.Options{History: h, MaxSubscriptions: 3})
+		for i := range 3 {
+			publish(t, s, "/a", fmt.Sprintf(`{"n":%d}`, i))
+			publish(t, s, "/b", fmt.Sprintf(`{"n":%d}`, 10+i))
+		}
+		c := s.connected(t, transport)
+		for subscription, want := range map[string]string{
+			`["/a","/z"],"ext":{"replay":{"/a":-2,"/z":5}}`:      "400::replay_id_invalid",
+			`["/a","/z"],"ext":{"replay":{"/a":-2,"/z":"x"}}`:    "400::replay_id_invalid",
+			`["/a","/z/*"],"ext":{"replay":{"/a":-2,"/z/*":-2}}`: "400::replay_pattern_invalid",
+			`["/a","/b","/c","/d"],"ext":{"replay":{"/a":-2}}`:   "403:limit:subscribe_denied",
+		} {
+			wantError(t, ask(t, c, `{"id":"1","channel":"/meta/subscribe","subscription":`+subscription+`}`), want)
+		}
+		one := []string{}
+		got := func(d json.RawMessage) string {
+			var v struct{ N int }
+			if err := json.Unmarshal(d, &v); err != nil {
+				t.Fatal(err)
+			}
+			return strconv.Itoa(v.N)
+		}
+		list := c.exchange(t, say(c, `{"id":"1","channel":"/meta/subscribe","subscription":["/b","/a","/a/","/b"],"ext":{"replay":{"/a":-2,"/b":-2}}}`))
+		wantOK(t, last(list))
+		for _, m := range list[:len(list)-1] {
+			one = append(one, got(m.Data))
+		}
+		publish(t, s, "/a", `{"n":99}`)
+		for len(one) < 7 {
+			one = append(one, got(c.next(t).Data))
+		}
+		if text := strings.Join(one, " "); text != "10 11 12 0 1 2 99" {
+			t.Errorf("got %s", text)
+		}
 	})
 }
 

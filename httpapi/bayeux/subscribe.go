@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 )
 
@@ -17,6 +18,9 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 	var wanted []string
 	for _, name := range m.Subscriptions {
 		switch {
+		case isMeta(name) && isWildcard(name):
+			x.fail(m, "403:"+reasonPolicy+":create_denied")
+			return
 		case isMeta(name), name == "/service":
 			x.fail(m, "403:"+reasonPolicy+":subscribe_denied")
 			return
@@ -30,7 +34,9 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 			x.fail(m, text)
 			return
 		}
-		wanted = append(wanted, name)
+		if !slices.Contains(wanted, name) {
+			wanted = append(wanted, name)
+		}
 	}
 	added, err := x.enlist(s, m, wanted)
 	switch {
@@ -58,43 +64,42 @@ func (x *exchange) subscribe(s *Session, m *Message) {
 	x.succeed(m)
 }
 
-// enlist adds the session to the channels, replaying what it asks for. It adds
-// all or none, but what was replayed before a failure is sent.
+// enlist adds the session to the channels, replaying what it asks for: all or
+// none.
 func (x *exchange) enlist(s *Session, m *Message, wanted []string) (added []string, err error) {
 	srv := x.srv
-	limit := srv.opts.MaxSubscriptions
 	if srv.opts.History == nil {
-		return srv.hub.add(s, wanted, limit)
+		return srv.hub.add(s, wanted, srv.opts.MaxSubscriptions)
 	}
 	ctx := srv.callContext(x.ctx)
 	defer ctx.End()
+	defer s.wake() // without the locks
+	after := make(map[string]int64)
 	for _, name := range wanted {
-		var news []string
-		if news, err = x.enlistWithReplay(ctx, s, m, name); err != nil {
-			x.takeBack(s, added, nil)
+		id, wants, err := replayRequest(m, name)
+		switch {
+		case err != nil:
 			return nil, err
+		case wants && isWildcard(name):
+			return nil, errPatternReplay
+		case wants:
+			after[name] = id
 		}
-		added = append(added, news...)
 	}
-	return added, nil
-}
-
-func (x *exchange) enlistWithReplay(ctx context.Context, s *Session, m *Message, name string) ([]string, error) {
-	after, wants, err := replayRequest(m, name)
+	defer srv.sequence.lockAll(maps.Keys(after))()
+	missed, err := srv.missed(ctx, s, wanted, after)
 	if err != nil {
 		return nil, err
 	}
-	if wants && isWildcard(name) {
-		return nil, errPatternReplay
+	if added, err = srv.hub.add(s, wanted, srv.opts.MaxSubscriptions); err != nil {
+		return nil, err
 	}
-	if wants {
-		defer s.wake()
-		defer x.srv.sequence.lock(name).Unlock()
-		if err := x.srv.replay(ctx, s, name, after); err != nil {
-			return nil, err
+	for _, p := range missed {
+		if _, err := s.push(p, 0); err != nil {
+			return nil, err // as the session has ended
 		}
 	}
-	return x.srv.hub.add(s, []string{name}, x.srv.opts.MaxSubscriptions)
+	return added, nil
 }
 
 // authorizeChannel asks the application about one channel. It returns the

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -337,6 +338,28 @@ func TestThreatsOnChannels(t *testing.T) {
 			t.Errorf("%d channels left", n)
 		}
 	})
+	threat(t, "T12 who is slowed down does not expire", &bayeux.Options{
+		MaxMessageRate: 5, MaxMessageBurst: 50, Timeout: 3 * time.Second, MaxInterval: 5 * time.Second,
+	}, func(t *testing.T, s *site, transport string) {
+		k := s.connected(t, transport).(*socketClient)
+		k.write(t, say(k, `{"id":"c","channel":"/meta/connect","connectionType":"websocket"}`))
+		list := make([]string, 64)
+		go func() {
+			for i := range 3 {
+				for j := range list {
+					list[j] = fmt.Sprintf(`{"id":"m%d","channel":"/a","data":1}`, 64*i+j)
+				}
+				k.write(t, say(k, slices.Clone(list)...))
+			}
+			k.write(t, say(k, `{"id":"last","channel":"/meta/connect","connectionType":"websocket"}`))
+		}()
+		for replies := 0; replies < 194; {
+			for _, m := range k.read(t) {
+				wantOK(t, m)
+				replies++
+			}
+		}
+	}, "websocket")
 	threat(t, "T12 and T19 flood", &bayeux.Options{MaxMessageRate: 10, MaxMessageBurst: 20}, func(t *testing.T, s *site, transport string) {
 		c := s.connected(t, transport)
 		start := time.Now()
