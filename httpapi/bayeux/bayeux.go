@@ -164,28 +164,50 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["Cache-Control"], h["X-Content-Type-Options"] = values[0:1:1], values[1:2:2]
 	srv.lookAtHost(r)
 	upgrade := isUpgrade(r)
+	if r.Method != http.MethodPost {
+		srv.leaveBody(w, r)
+	}
 	if fault := srv.checkOrigin(w, r, upgrade); fault != "" {
+		srv.leaveBody(w, r)
 		writeFaultRef(w, http.StatusForbidden, "cross_site", srv.noteForeign(r, fault))
 		return
 	}
 	if phase == phaseClosed || phase == phaseDraining && upgrade {
+		srv.leaveBody(w, r)
 		h.Set("Retry-After", "1")
 		writeFault(w, http.StatusServiceUnavailable, codeShutdown)
 		return
 	}
 	switch {
+	case upgrade && r.ContentLength != 0:
+		writeFault(w, http.StatusBadRequest, "bad_upgrade")
 	case upgrade && !srv.opts.DisableWebSocket:
 		srv.serveSocket(w, r)
 	case r.Method == http.MethodOptions:
 		w.WriteHeader(http.StatusOK)
 	case r.Method == http.MethodPost && !srv.opts.DisableLongPolling:
 		srv.servePost(w, r)
+	case r.Method == http.MethodPost:
+		srv.leaveBody(w, r)
+		writeFault(w, http.StatusBadRequest, "unknown_transport")
 	case isCallbackPolling(r):
 		writeFault(w, http.StatusNotFound, "unknown_transport")
 	default:
 		h.Set("Allow", "POST, OPTIONS")
 		writeFault(w, http.StatusBadRequest, "unknown_transport")
 	}
+}
+
+// leaveBody is called before an answer to a request whose body is not read.
+// net/http reads it then, to find the next request, and would wait for it for
+// ever.
+func (srv *Server) leaveBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	// Behind a wrapper that hides it the host's own deadline is all there is.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(srv.opts.BodyTimeout))
 }
 
 // writeFault answers a request that never became Bayeux messages.

@@ -80,6 +80,7 @@ func (o *Options) withDefaults() Options {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = guardLogger(c.Logger)
 	return c
 }
 

@@ -133,20 +133,21 @@ func (x *exchange) succeed(m *Message) { x.add(&reply{to: m, ok: true}) }
 
 // one processes a message other than a handshake.
 func (x *exchange) one(m *Message, alone bool) {
-	if m.fault != "" {
+	s := x.find(m)
+	switch {
+	case x.session != nil && !x.throttle(x.session): // whatever is wrong with it
+		x.fail(m, errTooManyMessages)
+		return
+	case m.fault != "":
 		x.fail(m, m.fault)
 		return
-	}
-	s := x.find(m)
-	if s == nil {
+	case s == nil:
 		x.fail(m, errSessionUnknown)
 		return
-	}
-	if m.misuse != "" {
+	case m.misuse != "":
 		x.fail(m, m.misuse)
 		return
-	}
-	if !x.throttle(s) || !alone && !x.carry(s) {
+	case !alone && !x.carry(s):
 		x.fail(m, errTooManyMessages)
 		return
 	}

@@ -3,6 +3,7 @@ package bayeux
 import (
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -67,6 +68,17 @@ func overUnix(r *http.Request) bool { return r.RemoteAddr == "@" || r.RemoteAddr
 
 // customer is who counts for the limits for one address.
 func (srv *Server) customer(r *http.Request) string { return Customer(srv.opts.ClientAddr(r)) }
+
+// safeCustomer is customer where a panic of the application's function would not be
+// caught. It returns the reference of the line about one.
+func (srv *Server) safeCustomer(r *http.Request) (addr, ref string, ok bool) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			ref = srv.notePanic("ClientAddr", fault, debug.Stack())
+		}
+	}()
+	return srv.customer(r), "", true
+}
 
 // Customer returns what limits for one address count: of an IPv6 address the
 // network of 64 bits, "2001:db8:1:2::/64", since that is what one customer has;

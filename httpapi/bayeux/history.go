@@ -141,6 +141,9 @@ func (srv *Server) missed(ctx context.Context, s *Session, channels []string, af
 		}
 		start := len(all)
 		for _, data := range slices.Backward(list) {
+			if err := checkData(data); err != nil {
+				return nil, err
+			}
 			p := srv.encode(channel, data, nil)
 			p.replayed = true
 			if count--; count < 0 || p.cost() > bytes {

@@ -28,7 +28,9 @@ type Operation string
 // The operations that Options.Authorize decides about.
 const (
 	// OpCreate precedes the first subscription to, or a publish on, a channel
-	// that has no subscriber yet.
+	// that has no subscriber yet. Its refusal reads otherwise than the others do,
+	// by which a client can tell whether the channel is in use; a [Refusal] with a
+	// Text reads the same.
 	OpCreate Operation = "create"
 	// OpSubscribe precedes every subscription.
 	OpSubscribe Operation = "subscribe"

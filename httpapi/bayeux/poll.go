@@ -20,7 +20,7 @@ func (srv *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	srv.tasks.begin()
 	defer srv.tasks.end()
 	if status, code := checkBody(r, srv.opts.MaxMessageBytes); status != 0 {
-		w.Header().Set("Connection", "close")
+		srv.leaveBody(w, r)
 		writeFault(w, status, code)
 		return
 	}

@@ -65,7 +65,7 @@ func TestPollsUnderLoad(t *testing.T) {
 			t.Parallel()
 			s := socketSite(t, &bayeux.Options{
 				StayInHandler: inHandler, MaxQueue: 2 * messages, MaxMessageRate: bayeux.Unlimited,
-				MaxHandshakesPerAddress: bayeux.Unlimited, MaxUnknownPerAddress: bayeux.Unlimited,
+				MaxHandshakesPerAddress: bayeux.Unlimited, MaxUnknownPerAddress: bayeux.Unlimited, MaxInterval: time.Hour,
 			}, bare)
 			err := s.HandleService("/service/half", func(_ context.Context, _ *bayeux.Session, r *bayeux.Request) {
 				if n, _ := strconv.Atoi(string(r.Data)); n%10 == 0 {

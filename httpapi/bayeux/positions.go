@@ -30,15 +30,20 @@ func (srv *Server) positions(s *Session) []byte {
 		if isWildcard(name) || told == most {
 			continue
 		}
-		mu := srv.sequence.lock(name)
-		id, ok := history.Position(name)
-		mu.Unlock()
-		if ok && id >= 0 {
+		if id, ok := srv.place(history, name); ok && id >= 0 {
 			list = appendMember(list, name, appendUint(nil, uint64(id)))
 			told++
 		}
 	}
 	return list
+}
+
+// place asks the history for one place. It is called where nobody could be told of
+// a panic.
+func (srv *Server) place(history PositionedHistory, channel string) (id int64, ok bool) {
+	defer srv.sequence.lock(channel).Unlock()
+	srv.safely("Position", func() { id, ok = history.Position(channel) })
+	return id, ok
 }
 
 // lookAround notes the places if the connect of a poll has timed out.

@@ -116,6 +116,9 @@ func (srv *Server) record(ctx context.Context, channel string, data []byte, extr
 func (srv *Server) recordInTurn(ctx context.Context, channel string, data []byte, extra []member, except *Session, later func(step)) (int, error) {
 	defer srv.sequence.lock(channel).Unlock()
 	data, err := srv.opts.History.Record(ctx, channel, data)
+	if err == nil {
+		err = checkData(data)
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -64,12 +64,26 @@ func (l *faultLog) note(log *slog.Logger, level slog.Level, text string, attrs [
 	l.dropped = 0
 	l.mu.Unlock()
 	ref = newRef()
+	for i, a := range attrs {
+		if a.Value.Kind() == slog.KindString && a.Key != "stack" {
+			attrs[i].Value = slog.StringValue(clip(a.Value.String()))
+		}
+	}
 	attrs = slices.Insert(attrs, 0, slog.String("ref", ref))
 	if dropped > 0 {
 		attrs = append(attrs, slog.Int("dropped", dropped))
 	}
 	log.LogAttrs(context.Background(), level, "bayeux: "+text, attrs...)
 	return ref
+}
+
+// clip cuts what comes from a client to what a line of a log has room for.
+func clip(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // notePanic counts and logs a panic of the application's code.

@@ -227,6 +227,67 @@ func TestReferencesAreBounded(t *testing.T) {
 	})
 }
 
+// TestLinesAreShort checks that a client cannot fill the log by long names.
+func TestLinesAreShort(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log syncBuffer
+		s := newSite(t, &bayeux.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if status, _, _ := s.request(t, http.MethodPost, "[]", "Origin: https://"+strings.Repeat("o", 100_000)); status != http.StatusForbidden {
+			t.Errorf("status %d", status)
+		}
+		if n := len(log.String()); n == 0 || n > 2000 {
+			t.Errorf("%d bytes were logged", n)
+		}
+	})
+}
+
+// brokenHandler is a log handler that always fails.
+type brokenHandler struct{ slog.Handler }
+
+func (brokenHandler) Enabled(context.Context, slog.Level) bool  { return true }
+func (brokenHandler) Handle(context.Context, slog.Record) error { panic("no disk") }
+
+// brokenPosition is a history that cannot tell places.
+type brokenPosition struct{ *bayeux.MemoryHistory }
+
+func (brokenPosition) Position(string) (int64, bool) { panic("no place") }
+
+// TestPanicsOutsideOfRequests has the application's code fail where no request
+// could be refused for it, its log handler above all.
+func TestPanicsOutsideOfRequests(t *testing.T) {
+	onBoth(t, func(t *testing.T, transport string) {
+		h, err := bayeux.NewMemoryHistory(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSite(t, &bayeux.Options{
+			Logger: slog.New(brokenHandler{}), History: brokenPosition{h}, Timeout: 2 * time.Second,
+			ClientAddr: func(r *http.Request) string {
+				if r.Header.Get("X-Panic") != "" {
+					panic("no address")
+				}
+				return ""
+			},
+		})
+		c := s.client(t, transport)
+		hello(t, c, `,"ext":{"replay":true}`)
+		subscribe(t, c, "/a")
+		for range 2 {
+			list := begin(t, c)()
+			wantOK(t, last(list))
+		}
+		if n := s.Stats().Panics; n != 2 {
+			t.Errorf("%d panics", n)
+		}
+		conn, _, response := rawSocket(t, s, "X-Panic: 1")
+		if response.StatusCode != http.StatusInternalServerError {
+			t.Errorf("status %d", response.StatusCode)
+		}
+		_ = conn.Close()
+		publish(t, s, "/a", "1")
+	})
+}
+
 // TestRefusedSitesAreExplained checks that who is refused as another site can find
 // out why, a host with a wrong proxy or a program with cookies above all.
 func TestRefusedSitesAreExplained(t *testing.T) {

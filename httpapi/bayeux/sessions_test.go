@@ -379,7 +379,7 @@ func TestAcknowledgement(t *testing.T) {
 		for r == nil || r.ok() {
 			publish(t, s, "/a", "1")
 			r = last(c.exchange(t, say(c, `{"id":"k","channel":"/meta/connect","advice":{"timeout":0},"ext":{"ack":1}}`)))
-			time.Sleep(5 * time.Second)
+			time.Sleep(3 * time.Second) // less than WriteTimeout, as there may be a ping
 		}
 		wantError(t, r, "402::session_unknown")
 		if d := time.Since(start); d < time.Minute || d > 2*time.Minute {

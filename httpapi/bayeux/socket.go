@@ -65,7 +65,11 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		writeFault(w, http.StatusServiceUnavailable, "too_many_connections")
 		return
 	}
-	addr := srv.customer(r)
+	addr, ref, ok := srv.safeCustomer(r)
+	if !ok {
+		writeFaultRef(w, http.StatusInternalServerError, "internal", ref)
+		return
+	}
 	if !srv.socketsByAddr.take(addr) {
 		srv.crowding("WebSockets of one address; a host behind a proxy sets Options.ClientAddr")
 		w.Header().Set("Retry-After", "5")

@@ -217,7 +217,7 @@ func TestSocketStalls(t *testing.T) {
 	t.Parallel()
 	ended := make(chan bayeux.Reason, 1)
 	s := socketSite(t, &bayeux.Options{
-		MaxQueueBytes: 1 << 20, WriteTimeout: 30 * time.Second,
+		MaxQueueBytes: 1 << 20, WriteTimeout: 30 * time.Second, MaxInterval: time.Hour,
 		OnSessionClosed: func(s *bayeux.Session, r bayeux.Reason) {
 			if s.Attr("stalls") != nil {
 				ended <- r

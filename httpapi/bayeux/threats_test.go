@@ -338,6 +338,20 @@ func TestThreatsOnChannels(t *testing.T) {
 			t.Errorf("%d channels left", n)
 		}
 	})
+	threat(t, "T12 what is wrong counts as well", &bayeux.Options{MaxMessageRate: 10, MaxMessageBurst: 20}, func(t *testing.T, s *site, transport string) {
+		for name, object := range map[string]string{
+			"no channel": `{"id":"1","clientId":"%s"}`, "bad id": `{"id":"","clientId":"%s","channel":"/a"}`, "another's": `{"id":"1","clientId":"x","channel":"/a","data":1}`,
+		} {
+			k := s.connected(t, transport)
+			start := time.Now()
+			for range 40 {
+				k.exchange(t, "["+strings.ReplaceAll(object, "%s", k.id())+"]")
+			}
+			if d := time.Since(start); d < time.Second && (transport == "websocket" || name != "another's") {
+				t.Errorf("%s: 40 messages took %v", name, d)
+			}
+		}
+	})
 	threat(t, "T12 who is slowed down does not expire", &bayeux.Options{
 		MaxMessageRate: 5, MaxMessageBurst: 50, Timeout: 3 * time.Second, MaxInterval: 5 * time.Second,
 	}, func(t *testing.T, s *site, transport string) {

@@ -119,6 +119,27 @@ func TestThreatsFromTheConnection(t *testing.T) {
 			t.Fatalf("after %v: %v, %v", time.Since(start), response, err)
 		}
 	}, "long-polling")
+	threat(t, "T29 a body that nobody reads", nil, func(t *testing.T, s *site, transport string) {
+		for name, head := range map[string]string{
+			"too large":  "POST /cometd HTTP/1.1\r\nHost: portal.example\r\nContent-Type: application/json\r\nContent-Length: 70000\r\n\r\n[",
+			"no JSON":    "POST /cometd HTTP/1.1\r\nHost: portal.example\r\nContent-Type: text/plain\r\nContent-Length: 60000\r\n\r\n[",
+			"cross site": "POST /cometd HTTP/1.1\r\nHost: portal.example\r\nOrigin: http://evil.example\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n[",
+			"GET":        "GET /cometd HTTP/1.1\r\nHost: portal.example\r\nContent-Length: 60000\r\n\r\n[",
+			"OPTIONS":    "OPTIONS /cometd HTTP/1.1\r\nHost: portal.example\r\nContent-Length: 60000\r\n\r\n[",
+		} {
+			conn, err := s.listener.dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			_, _ = io.WriteString(conn, head)
+			_, _ = io.Copy(io.Discard, conn)
+			if d := time.Since(start); d > 11*time.Second {
+				t.Errorf("%s: the connection was kept for %v", name, d)
+			}
+			_ = conn.Close()
+		}
+	}, "long-polling")
 	threat(t, "T29 silent socket", nil, func(t *testing.T, s *site, transport string) {
 		start := time.Now()
 		_, reader, _ := rawSocket(t, s)
