@@ -296,7 +296,7 @@ func TestPanicWhileASocketOpens(t *testing.T) {
 		t.Error("the socket was opened")
 	}
 	w.stop()
-	if n := strings.Count(log.String(), "panic recovered"); n != 1 || !strings.Contains(log.String(), "panic=address") || !strings.Contains(log.String(), "ref=") {
+	if n := strings.Count(log.String(), "panic in application code"); n != 1 || !strings.Contains(log.String(), "fault=address") || !strings.Contains(log.String(), "ref=") {
 		t.Errorf("%d panics in the log: %s", n, log.String())
 	}
 }
