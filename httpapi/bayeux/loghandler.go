@@ -12,6 +12,16 @@ type logHandler struct{ slog.Handler }
 
 func guardLogger(log *slog.Logger) *slog.Logger { return slog.New(logHandler{log.Handler()}) }
 
+// WithAttrs implements [slog.Handler].
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements [slog.Handler].
+func (h logHandler) WithGroup(name string) slog.Handler {
+	return logHandler{h.Handler.WithGroup(name)}
+}
+
 // Enabled implements [slog.Handler].
 func (h logHandler) Enabled(ctx context.Context, level slog.Level) (enabled bool) {
 	// One that fails here gets no line.

@@ -176,9 +176,10 @@ func (srv *Server) distribute(p *Prepared, except *Session, follow func(step)) i
 
 // Publish distributes data to all subscribers of a broadcast channel, after
 // Options.History has recorded it, and returns how many got it into their queues.
-// It does not ask Authorize, OnPublish or filters and never blocks on a client. The error is [ErrChannel] for a
-// channel that is not a concrete broadcast channel, [ErrData] for data that is
-// not valid JSON, or the history's or the context's.
+// It does not ask Authorize, OnPublish or filters and never blocks on a client.
+// The error is [ErrChannel] for a channel that is not a concrete broadcast
+// channel, [ErrData] for data that is not valid JSON, also from the history, or
+// the history's or the context's.
 func (srv *Server) Publish(ctx context.Context, channel string, data json.RawMessage) (int, error) {
 	if isService(channel) {
 		return 0, fmt.Errorf("publish: %w: %q is not a broadcast channel", ErrChannel, channel)

@@ -391,11 +391,7 @@ func (s *Session) touch(m *Message) bool {
 	if m.Channel != metaConnect {
 		s.active = now
 	}
-	if !s.deadline.IsZero() {
-		if until := now.Add(s.lifeLocked()); s.deadline.Before(until) {
-			s.deadline = until
-		}
-	}
+	s.postponeLocked(now)
 	return !s.closed
 }
 
@@ -404,10 +400,16 @@ func (s *Session) touch(m *Message) bool {
 func (s *Session) postpone(wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.deadline.IsZero() {
-		if until := time.Now().Add(wait + s.lifeLocked()); s.deadline.Before(until) {
-			s.deadline = until
-		}
+	s.postponeLocked(time.Now().Add(wait))
+}
+
+// postponeLocked moves the expiry as if the client had been heard of then.
+func (s *Session) postponeLocked(heard time.Time) {
+	if s.deadline.IsZero() {
+		return
+	}
+	if until := heard.Add(s.lifeLocked()); s.deadline.Before(until) {
+		s.deadline = until
 	}
 }
 

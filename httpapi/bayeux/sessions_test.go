@@ -151,10 +151,7 @@ func TestOwnership(t *testing.T) {
 		wantOK(t, ask(t, other, `{"id":"1","channel":"/a","data":1}`))
 	}, "long-polling")
 	item(t, "106 several windows", &bayeux.Options{MaxConnectsPerBrowser: 1}, func(t *testing.T, s *site, transport string) {
-		a := s.connected(t, transport).(*poller)
-		b := s.poller(t)
-		b.http.Jar = a.http.Jar
-		hello(t, b, "")
+		a, b := s.windows(t)
 		held := inBackground(func() []*message { return a.poll(t) })
 		synctest.Wait()
 		start := time.Now()
@@ -184,10 +181,7 @@ func TestOwnership(t *testing.T) {
 		}
 	}, "long-polling")
 	item(t, "106 the pause is taken back", &bayeux.Options{MaxConnectsPerBrowser: 1}, func(t *testing.T, s *site, transport string) {
-		a := s.connected(t, transport).(*poller)
-		b := s.poller(t)
-		b.http.Jar = a.http.Jar
-		hello(t, b, "")
+		a, b := s.windows(t)
 		held := inBackground(func() []*message { return a.poll(t) })
 		synctest.Wait()
 		if r := one(t, b.poll(t)); r.Advice["interval"] != 2000.0 {
@@ -203,10 +197,7 @@ func TestOwnership(t *testing.T) {
 		}
 	}, "long-polling")
 	item(t, "106 several windows are sent away", &bayeux.Options{MaxConnectsPerBrowser: 1, MultiSessionInterval: -1}, func(t *testing.T, s *site, transport string) {
-		a := s.connected(t, transport).(*poller)
-		b := s.poller(t)
-		b.http.Jar = a.http.Jar
-		hello(t, b, "")
+		a, b := s.windows(t)
 		held := inBackground(func() []*message { return a.poll(t) })
 		synctest.Wait()
 		if r := one(t, b.poll(t)); r.ok() || r.Advice["multiple-clients"] != true || r.Advice["reconnect"] != "none" {
