@@ -175,29 +175,49 @@ func (v *service) busy(s *Session) bool {
 // drain runs the first call, if there is one, and what waits. It ends early if a
 // call took so long that another goroutine has taken its place.
 func (q *callQueue) drain(b *borrowed, first *call) {
+	c, running := first, false
+	defer func() {
+		// The handler has ended its goroutine, as a failing test does.
+		if running && c.state.Load() != callAbandoned {
+			c.srv.tasks.spawn(func() { q.drain(nil, nil) })
+		}
+	}()
 	// Nobody cancels while a call runs unless those that wait are dropped too.
-	if first != nil && q.life.Err() == nil && !first.runOn(b) {
-		return
+	if c != nil && q.life.Err() != nil {
+		c = nil
 	}
 	for {
-		q.mu.Lock()
-		if len(q.waiting) == 0 {
-			q.running--
-			q.waiting = nil
-			if q.stopped && q.running == 0 {
-				q.cancel()
+		if c != nil {
+			running = true
+			inTime := c.runOn(b)
+			running = false
+			if !inTime {
+				return
 			}
-			q.mu.Unlock()
-			return
 		}
-		c := q.waiting[0]
-		q.waiting[0] = nil
-		q.waiting = q.waiting[1:]
-		q.mu.Unlock()
-		if !c.runOn(b) {
+		if c = q.next(); c == nil {
 			return
 		}
 	}
+}
+
+// next takes the call that has waited longest. Without any there is a goroutine
+// less.
+func (q *callQueue) next() *call {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.running--
+		q.waiting = nil
+		if q.stopped && q.running == 0 {
+			q.cancel()
+		}
+		return nil
+	}
+	c := q.waiting[0]
+	q.waiting[0] = nil
+	q.waiting = q.waiting[1:]
+	return c
 }
 
 // runOn runs the call on a goroutine that may be borrowed.

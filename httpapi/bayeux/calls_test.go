@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,4 +52,81 @@ func TestSlowCallDoesNotStopItsClient(t *testing.T) {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
+}
+
+// TestHandlerEndsItsGoroutine has handlers do what a failing test does. Whatever
+// ran them goes on without them: neither calls nor connections are used up.
+func TestHandlerEndsItsGoroutine(t *testing.T) {
+	endings := map[string]func(){
+		"at once":   runtime.Goexit,
+		"slowly":    func() { time.Sleep(time.Second); runtime.Goexit() },
+		"much late": func() { time.Sleep(time.Minute); runtime.Goexit() },
+	}
+	const call, tries = `{"id":"1","channel":"/service/end"}`, 3
+	site := func(t *testing.T, stay bool, end func()) *site {
+		s := newSite(t, &bayeux.Options{MaxCalls: 1, MaxSocketsPerAddress: 2, MaxInterval: time.Hour, PingEvery: time.Hour, StayInHandler: stay})
+		echo(t, s)
+		if err := s.HandleService("/service/end", func(context.Context, *bayeux.Session, *bayeux.Request) { end() }); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for name, end := range endings {
+		t.Run("websocket "+name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := site(t, false, end)
+				c := s.connected(t, "websocket").(*socketClient)
+				for range tries {
+					c.write(t, say(c, call))
+					time.Sleep(2 * time.Minute)
+					next := s.socket(t, nil)
+					next.setID(c.id())
+					_ = c.conn.CloseNow()
+					c = next
+					wantOK(t, ask(t, c, `{"id":"2","channel":"/meta/connect","connectionType":"websocket","advice":{"timeout":0}}`))
+					c.write(t, say(c, `{"id":"3","channel":"/service/echo","data":7}`))
+					for m := c.next(t); string(m.Data) != "7"; m = c.next(t) {
+					}
+				}
+			})
+		})
+		t.Run("long-polling "+name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := site(t, true, end)
+				c := s.connected(t, "long-polling").(*poller)
+				for range tries {
+					c.inbox = c.exchange(t, say(c, call))
+					for m := c.next(t); m.Data == nil; m = c.next(t) {
+					}
+					c.inbox = c.exchange(t, say(c, `{"id":"3","channel":"/service/echo","data":7}`))
+					for m := c.next(t); string(m.Data) != "7"; m = c.next(t) {
+					}
+					time.Sleep(2 * time.Minute)
+				}
+			})
+		})
+		t.Run("taken connection "+name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := site(t, false, end)
+				first := s.line(t)
+				for range tries {
+					l := s.another(t, first)
+					l.send(t, l.connect("")) // the lane takes it
+					hold()
+					publish(t, s, "/a", "1")
+					l.receive(t)
+					l.send(t, `[{"id":"1","channel":"/service/end","clientId":"`+l.client+`"}]`)
+					time.Sleep(2 * time.Minute)
+					_ = l.Close()
+				}
+				l := s.another(t, first)
+				l.send(t, `[{"id":"3","channel":"/service/echo","clientId":"`+l.client+`","data":7}]`, l.connect(`,"advice":{"timeout":0}`))
+				_, list := l.receive(t)
+				_, more := l.receive(t)
+				if !slices.ContainsFunc(append(list, more...), func(m *message) bool { return string(m.Data) == "7" }) {
+					t.Errorf("got %v and %v", list, more)
+				}
+			})
+		})
+	}
 }

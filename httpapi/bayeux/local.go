@@ -327,18 +327,23 @@ func (l *LocalSession) kick() {
 	defer l.mu.Unlock()
 	if !l.delivering {
 		l.delivering = true
-		l.srv.tasks.spawn(l.drain)
+		l.srv.tasks.spawn(func() { l.drain(nil) })
 	}
 }
 
-// drain hands out messages until there is nothing left.
-func (l *LocalSession) drain() {
-	for {
-		list := l.next()
-		if list == nil {
-			return
+// drain hands out messages, those given first, until there is nothing left.
+func (l *LocalSession) drain(list []*Prepared) {
+	over := false
+	defer func() {
+		// The deliver function has ended its goroutine, as a failing test does.
+		if !over {
+			l.srv.tasks.spawn(func() { l.drain(list) })
 		}
-		for _, p := range list {
+	}()
+	for {
+		for len(list) > 0 {
+			p := list[0]
+			list = list[1:]
 			if l.session.Alive() {
 				l.hand(p)
 			}
@@ -347,6 +352,10 @@ func (l *LocalSession) drain() {
 		s.mu.Lock()
 		s.queue.settle(true)
 		s.mu.Unlock()
+		list = l.next()
+		if over = list == nil; over {
+			return
+		}
 	}
 }
 

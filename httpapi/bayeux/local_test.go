@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -306,8 +307,11 @@ func TestLocalSessionQueue(t *testing.T) {
 				t.Errorf("got %s, want %d", d.Data, next)
 			}
 			next++
-			if next == 7 {
+			switch next {
+			case 7:
 				panic("boom")
+			case 9:
+				runtime.Goexit()
 			}
 			<-gate
 		})

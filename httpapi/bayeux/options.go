@@ -45,6 +45,8 @@ const (
 //
 // Hooks run without any lock held, and may call everything in this package
 // except Shutdown. A hook that panics refuses the message it was called for.
+// One that ends its goroutine, as [testing.T.FailNow] does, may take the
+// client's connection with it, as in net/http; its session stays.
 //
 // Hooks with a context must return when it ends, which is after CallTimeout.
 // One that does not is given up: its message is answered "504::timeout", a

@@ -25,15 +25,21 @@ type line struct {
 	client string
 }
 
-// line opens a connection and a session on it that is subscribed to /a.
-func (s *site) line(t *testing.T) *line {
+// another opens a further connection of the same client.
+func (s *site) another(t *testing.T, of *line) *line {
 	t.Helper()
 	conn, err := s.listener.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	l := &line{Conn: conn, in: bufio.NewReader(conn)}
+	return &line{Conn: conn, in: bufio.NewReader(conn), cookie: of.cookie, client: of.client}
+}
+
+// line opens a connection and a session on it that is subscribed to /a.
+func (s *site) line(t *testing.T) *line {
+	t.Helper()
+	l := s.another(t, &line{})
 	l.send(t, `[{"id":"h","channel":"/meta/handshake","version":"1.0","supportedConnectionTypes":["long-polling"]}]`)
 	response, list := l.receive(t)
 	l.cookie, _, _ = strings.Cut(response.Header.Get("Set-Cookie"), ";")

@@ -556,15 +556,18 @@ func (s *Session) afterOpening(f func()) func() {
 // open tells the application of the session, and of its end if that came
 // meanwhile.
 func (s *Session) open() {
+	// Also if the hook ends its goroutine.
+	defer func() {
+		s.mu.Lock()
+		s.opened = true
+		finish := s.finish
+		s.finish = nil
+		s.mu.Unlock()
+		if finish != nil {
+			finish()
+		}
+	}()
 	s.srv.sessionOpened(s)
-	s.mu.Lock()
-	s.opened = true
-	finish := s.finish
-	s.finish = nil
-	s.mu.Unlock()
-	if finish != nil {
-		finish()
-	}
 }
 
 // Sessions iterates over the live sessions in no particular order.

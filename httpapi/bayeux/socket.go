@@ -110,12 +110,13 @@ func (srv *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 // taken that over.
 func (k *socket) live() {
 	moved := false
+	// Also if a handler ends its goroutine, as a failing test does.
 	defer func() {
 		if !moved {
 			k.gone()
 		}
 	}()
-	k.srv.safely("WebSocket", func() { moved = k.serve() })
+	k.srv.safely("WebSocket", func() { k.serve(&moved) })
 }
 
 // rest waits for the next message on a fresh goroutine, whose stack is small,
@@ -167,8 +168,8 @@ func (srv *Server) socketsFull() bool {
 }
 
 // serve reads frames until the connection ends, or until another goroutine does
-// so, of which it tells.
-func (k *socket) serve() (moved bool) {
+// so, which it notes at once.
+func (k *socket) serve(moved *bool) {
 	for {
 		_, text, err := k.conn.ReadMessage()
 		if errors.Is(err, wsframe.ErrWake) {
@@ -176,14 +177,14 @@ func (k *socket) serve() (moved bool) {
 			continue
 		}
 		if err != nil {
-			return false // the client was told why, if that is possible
+			return // the client was told why, if that is possible
 		}
 		switch k.begin() {
 		case frameLate:
 			k.writeBehind()
 			continue
 		case frameLost:
-			return false
+			return
 		}
 		x := k.srv.spares.exchange()
 		x.srv, x.ctx, x.request, x.socket, x.browser = k.srv, k.ctx, k.request, k, k.browser
@@ -191,18 +192,19 @@ func (k *socket) serve() (moved bool) {
 		if err != nil {
 			k.writeBehind()
 			k.close(closePolicy, err.Error())
-			return false
+			return
 		}
-		moved := k.process(x, list)
-		if moved {
-			return true
+		k.process(x, list, moved)
+		if *moved {
+			return
 		}
 		k.learn(list)
 		rests := k.rests(x)
 		k.srv.spares.reuse(x)
 		if rests {
+			*moved = true
 			k.srv.tasks.start(k.rest)
-			return true
+			return
 		}
 	}
 }
@@ -230,13 +232,13 @@ func (k *socket) learn(list []*Message) {
 	}
 }
 
-// process does what a frame asks for, its remote calls included. It reports
+// process does what a frame asks for, its remote calls included. It notes
 // whether another goroutine reads.
-func (k *socket) process(x *exchange, list []*Message) (moved bool) {
+func (k *socket) process(x *exchange, list []*Message, moved *bool) {
 	calls := &x.calling
 	calls.socket = k
 	defer func() {
-		if !calls.moved && !k.waitForNext(x) {
+		if *moved = calls.moved; !calls.moved && !k.waitForNext(x) {
 			k.processed()
 		}
 	}()
@@ -245,7 +247,6 @@ func (k *socket) process(x *exchange, list []*Message) (moved bool) {
 		// Their results are written together with the replies.
 		x.session.calls.drain(calls, x.firstCall)
 	}
-	return calls.moved
 }
 
 func (k *socket) reply(x *exchange, list []*Message) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -206,6 +207,8 @@ func TestPanic(t *testing.T) {
 		{"aborted", func(*lane.Response) { panic(http.ErrAbortHandler) }, 0, ""},
 		{"after Write", func(w *lane.Response) { _, _ = io.WriteString(w, "lost"); panic("told") }, 1, ""},
 		{"detached", func(w *lane.Response) { w.Detach(); panic("told") }, 1, ""},
+		{"ended goroutine", func(*lane.Response) { runtime.Goexit() }, 0, ""},
+		{"ended goroutine, detached", func(w *lane.Response) { w.Detach(); runtime.Goexit() }, 0, ""},
 		{"invalid status", func(w *lane.Response) { w.WriteHeader(1000) }, 1, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -395,6 +398,7 @@ func TestGoOn(t *testing.T) {
 	}{
 		{"GoOn, Leave", func(w *lane.Response, goOn func()) { goOn(); w.Leave() }},
 		{"Leave, GoOn", func(w *lane.Response, goOn func()) { w.Leave(); goOn() }},
+		{"GoOn, ended goroutine", func(_ *lane.Response, goOn func()) { goOn(); runtime.Goexit() }},
 		{"GoOn, panic", func(_ *lane.Response, goOn func()) { goOn(); panic(http.ErrAbortHandler) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -345,9 +345,15 @@ func (c *conn) handle(q *request) outcome {
 	if len(q.body) == 0 {
 		r.Body = http.NoBody
 	}
+	ended := true
+	defer func() {
+		// A handler that ends its goroutine ends the connection, as in net/http.
+		if ended && e.response.fall() == drop {
+			c.finish(false)
+		}
+	}()
 	ok := c.run(&e.response, r)
-	e.ctx.End()
-	_ = e.body.Close() // cannot fail
+	ended = false
 	switch {
 	case e.response.left:
 		return moved
@@ -381,6 +387,8 @@ func (c *conn) run(w *Response, r *http.Request) (ok bool) {
 	web := c.host.web
 	defer func() {
 		fault := recover()
+		w.exchange.ctx.End()
+		_ = w.exchange.body.Close() // cannot fail
 		if ok = fault == nil; ok || fault == http.ErrAbortHandler {
 			return
 		}
