@@ -24,7 +24,7 @@ func (x *exchange) connectTo(s *Session, m *Message, alone bool) {
 	}
 	old := s.held
 	if old != nil {
-		old.overtaken = true
+		old.away = o.DuplicateConnectStatus
 		s.held = nil
 	}
 	var leaving *socket

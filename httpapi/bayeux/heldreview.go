@@ -68,7 +68,10 @@ func (v *heldReview) look() {
 	case errors.As(err, &fault) && !errors.Is(fault, errHookPanic):
 		// It could not be checked: the client has to ask again, and is checked
 		// then.
-		v.s.turnAway(v.h)
+		v.s.turnAway(v.h, fault.status)
+	case errors.Is(err, ErrForeign):
+		// As for the next request of whoever it is.
+		v.s.turnAway(v.h, v.srv.opts.DuplicateConnectStatus)
 	default:
 		v.s.endNow(ReasonUnauthorized)
 	}
@@ -85,13 +88,13 @@ func (v *heldReview) current() bool {
 	return v.h.review == v && v.s.held == v.h
 }
 
-// turnAway answers a held connect as if a newer one had come, so that no
-// message goes out with it.
-func (s *Session) turnAway(h *held) {
+// turnAway answers a held connect with an HTTP status, so that no message goes
+// out with it.
+func (s *Session) turnAway(h *held, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.held == h {
-		s.held, h.overtaken = nil, true
+		s.held, h.away = nil, status
 		s.armLocked()
 		h.signal()
 	}

@@ -245,24 +245,6 @@ func hookText(err error) (string, bool) {
 	return "", false
 }
 
-// reauthenticate asks the application whether a WebSocket may go on. If it
-// does not answer the socket is closed, for the client to try again: nothing
-// may go to a client that could not be checked, but its session is kept.
-func (srv *Server) reauthenticate(ctx context.Context, r *http.Request, s *Session) error {
-	err := srv.recheck(ctx, r, s)
-	var fault *hookFault
-	if !errors.As(err, &fault) || errors.Is(fault, errHookPanic) {
-		return err
-	}
-	s.mu.Lock()
-	k := s.socket
-	s.mu.Unlock()
-	if k != nil {
-		k.leave(closeTryAgain, closeReason(fault.code, fault.ref))
-	}
-	return nil
-}
-
 // recheck asks the application whether the request may use the session, and
 // looks again at its subscriptions if that is due. A panic counts as a no.
 func (srv *Server) recheck(ctx context.Context, r *http.Request, s *Session) error {

@@ -211,6 +211,19 @@ func TestThreatT54StuckReauthenticate(t *testing.T) {
 					t.Errorf("got %d %s, %v", status, text, err)
 				}
 			})
+			// The check of a connect that is held already.
+			stuck.on.Store(false)
+			within(t, 10*time.Second+deadline, 10*time.Second+deadline+atOnce, func() {
+				held := inBackground(func() int {
+					status, _, _ := c.(*poller).post(t.Context(), say(c, `{"id":"1","channel":"/meta/connect"}`))
+					return status
+				})
+				synctest.Wait()
+				stuck.on.Store(true)
+				if status := <-held; status != http.StatusGatewayTimeout {
+					t.Errorf("held connect: status %d", status)
+				}
+			})
 		}
 		stuck.remove()
 		if n := s.Stats().Sessions; n != 1 {

@@ -79,11 +79,12 @@ type Options struct {
 
 	// Reauthenticate is asked on every HTTP request of a session, when a
 	// WebSocket first uses a session, and every ReauthenticateEvery on open
-	// WebSockets and held connects. It must compare the request's user with the session's. An
-	// error ends the session, except that a request of another user than the
-	// session's should return [ErrForeign], which refuses the request and
-	// leaves the session alone. What Authenticate says of requests holds here
-	// too. Defaults to no check.
+	// WebSockets and held connects. It must compare the request's user with the
+	// session's. An error ends the session, except that a request of another
+	// user than the session's should return [ErrForeign], which leaves the
+	// session alone: the request is refused, an open WebSocket closed, a held
+	// connect answered with DuplicateConnectStatus. What Authenticate says of
+	// requests holds here too. Defaults to no check.
 	Reauthenticate func(ctx context.Context, r *http.Request, s *Session) error
 
 	// ReauthenticateEvery is the time between two checks of an open

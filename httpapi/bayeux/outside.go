@@ -144,14 +144,14 @@ func (h *held) write() {
 // answer writes the response to a detached request.
 func (srv *Server) answer(x *exchange, p lane.Pending) {
 	status := http.StatusOK
-	body, overtaken, flying := x.assemble()
-	if overtaken {
-		status, body = srv.opts.DuplicateConnectStatus, nil
+	body, away, flying := x.assemble()
+	if away != 0 {
+		status, body = away, nil
 	}
 	closing := srv.phase.Load() != phaseServing
-	rearm := x.connect != nil && !overtaken
+	rearm := x.connect != nil && away == 0
 	p.Answer(status, body, closing, func(err error) {
-		if !overtaken {
+		if away == 0 {
 			x.session.written(flying, err == nil, rearm)
 		}
 	})

@@ -114,9 +114,9 @@ func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error
 // replies. What could not be written stays queued.
 func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
 	x.awaitCalls()
-	body, overtaken, flying := x.assemble()
-	if overtaken {
-		w.WriteHeader(srv.opts.DuplicateConnectStatus)
+	body, away, flying := x.assemble()
+	if away != 0 {
+		w.WriteHeader(away)
 		return
 	}
 	if x.setCookie != "" && x.status == 0 {
@@ -149,17 +149,17 @@ func (srv *Server) respond(x *exchange, w http.ResponseWriter, clock *ioClock) {
 }
 
 // assemble forms the body of an HTTP response. It reports whether messages are
-// in flight, or that a newer connect has taken this one's place.
-func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
+// in flight, or with which status the held connect is turned away.
+func (x *exchange) assemble() (body []byte, away int, flying bool) {
 	s := x.session
 	if s == nil {
-		return joinReplies(x.handshake, nil, x.replies), false, false
+		return joinReplies(x.handshake, nil, x.replies), 0, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := x.connect
-	if h != nil && h.overtaken && x.parked == h {
-		return nil, true, false
+	if h != nil && h.away != 0 && x.parked == h {
+		return nil, h.away, false
 	}
 	if h != nil && s.held == h {
 		s.held = nil
@@ -185,7 +185,7 @@ func (x *exchange) assemble() (body []byte, overtaken, flying bool) {
 	if h != nil || x.handshake != nil {
 		s.armLocked()
 	}
-	return joinReplies(x.handshake, list, x.replies), false, flying
+	return joinReplies(x.handshake, list, x.replies), 0, flying
 }
 
 // written ends an HTTP response: what was not written is sent again, and the

@@ -77,7 +77,7 @@ type held struct {
 	socket    *socket // WebSocket; nil for long-polling
 	since     time.Time
 	until     time.Time
-	overtaken bool
+	away      int           // HTTP status with which it is turned away; 0 if it is not
 	place     atomic.Int32  // long-polling: where it waits
 	wake      chan struct{} // long-polling in its handler: tells that there is an answer
 	pending   lane.Pending  // long-polling outside of it

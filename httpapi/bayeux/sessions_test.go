@@ -262,6 +262,17 @@ func TestReauthentication(t *testing.T) {
 		})
 		c := s.connected(t, transport)
 		if transport == "websocket" {
+			k := c.(*socketClient)
+			k.write(t, say(k, `{"id":"1","channel":"/meta/connect"}`))
+			verdict.Store("foreign")
+			if code := k.closeCode(t); code != 4402 {
+				t.Errorf("closed with %d", code)
+			}
+			verdict.Store("")
+			ends.want(t)
+			again := s.socket(t, nil)
+			again.setID(k.id())
+			c = again
 			c.(*socketClient).write(t, say(c, `{"id":"1","channel":"/meta/connect"}`))
 			closed := inBackground(func() int { return c.(*socketClient).closeCode(t) })
 			time.Sleep(25 * time.Second)
@@ -276,7 +287,15 @@ func TestReauthentication(t *testing.T) {
 			ends.want(t, bayeux.ReasonUnauthorized)
 			return
 		}
+		held := inBackground(func() int {
+			status, _, _ := c.(*poller).post(t.Context(), say(c, `{"id":"1","channel":"/meta/connect"}`))
+			return status
+		})
+		time.Sleep(5 * time.Second)
 		verdict.Store("foreign")
+		if status := <-held; status != http.StatusInternalServerError {
+			t.Errorf("held connect: status %d", status)
+		}
 		wantError(t, ask(t, c, `{"id":"1","channel":"/a","data":1}`), "402::session_unknown")
 		ends.want(t)
 		verdict.Store("out")

@@ -552,12 +552,21 @@ func (k *socket) beat() {
 	}
 }
 
-// review asks again whether the client may go on.
+// review asks again whether the client may go on. One that could not be checked
+// and one of another user have to leave, but the session is kept.
 func (k *socket) review() {
 	k.srv.tasks.begin()
 	defer k.srv.tasks.end()
 	if s := k.bound(); s != nil {
-		if err := k.srv.reauthenticate(k.ctx, k.request, s); err != nil {
+		err := k.srv.recheck(k.ctx, k.request, s)
+		var fault *hookFault
+		switch {
+		case err == nil:
+		case errors.As(err, &fault) && !errors.Is(fault, errHookPanic):
+			k.leave(closeTryAgain, closeReason(fault.code, fault.ref))
+		case errors.Is(err, ErrForeign):
+			k.leave(closeExpired, "Session ended")
+		default:
 			s.endNow(ReasonUnauthorized)
 		}
 	}
