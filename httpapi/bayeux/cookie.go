@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 	"net/http"
 	"strings"
 )
@@ -12,6 +13,30 @@ import (
 // that a cookie planted by another user is not adopted at a handshake.
 
 const cookieRandom = 32 // length of a token's text
+
+// validate reports what would make net/http or browsers drop the cookie.
+func (o *CookieOptions) validate() error {
+	c := http.Cookie{Name: o.Name, Path: o.Path, Domain: o.Domain}
+	if err := c.Valid(); err != nil {
+		return err
+	}
+	host := hasFoldPrefix(o.Name, "__Host-")
+	switch {
+	case o.Path[0] != '/':
+		return fmt.Errorf("has the path %q, which does not begin with a slash", o.Path)
+	case !host && !hasFoldPrefix(o.Name, "__Secure-"):
+		return nil
+	case !o.Secure && o.SameSite != http.SameSiteNoneMode && !o.Partitioned:
+		return fmt.Errorf("is named %q, which asks for Secure", o.Name)
+	case host && (o.Path != "/" || o.Domain != ""):
+		return fmt.Errorf("is named %q, which asks for the path / and no domain", o.Name)
+	}
+	return nil
+}
+
+func hasFoldPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
 
 func (srv *Server) newCookie(user string) string {
 	random := newToken()

@@ -71,7 +71,10 @@ func (o *Options) withDefaults() Options {
 	}
 	c.RelayExt = append([]string(nil), c.RelayExt...)
 	c.PrivateFields = append([]string(nil), c.PrivateFields...)
-	c.AllowedOrigins = append([]string(nil), c.AllowedOrigins...)
+	c.AllowedOrigins = slices.Clone(c.AllowedOrigins)
+	for i, origin := range c.AllowedOrigins {
+		c.AllowedOrigins[i] = asSent(origin)
+	}
 	c.AllowedHeaders = append([]string(nil), c.AllowedHeaders...)
 	c.Channels = slices.Clone(c.Channels)
 	if c.ClientAddr == nil {
@@ -118,6 +121,9 @@ func (o *Options) validate() error {
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin || strings.Contains(origin, "*") {
 			fault("AllowedOrigins", "holds %q, which is not of the form scheme://host[:port]", origin)
 		}
+	}
+	if err := o.Cookie.validate(); err != nil {
+		fault("Cookie", "%w", err)
 	}
 	for _, name := range o.AllowedHeaders {
 		if !isHeaderName(name) {

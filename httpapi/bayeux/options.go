@@ -469,7 +469,9 @@ type Options struct {
 
 // CookieOptions describes the cookie that ties HTTP requests to a browser.
 type CookieOptions struct {
-	// Name defaults to BAYEUX_BROWSER.
+	// Name defaults to BAYEUX_BROWSER. With the prefix __Host- browsers take
+	// the cookie only if it is Secure, has the path "/" and no domain, with
+	// __Secure- if it is Secure.
 	Name string
 	// Path defaults to "/".
 	Path string

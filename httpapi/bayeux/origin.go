@@ -50,9 +50,16 @@ func (srv *Server) checkOrigin(w http.ResponseWriter, r *http.Request, upgrade b
 		}
 		return ""
 	}
-	// Only a browser can say so; behind a proxy that does not pass Host on there
-	// is nothing to compare.
-	if r.Header.Get("Sec-Fetch-Site") == "same-origin" || sameOrigin(origin, r) {
+	// Only a browser can say so, and it knows better than what is left to
+	// compare: a proxy may not pass Host on, or may end TLS, behind which a page
+	// that came without it looks like one of the site.
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin":
+		return ""
+	case "cross-site", "same-site":
+		return otherOrigin
+	}
+	if sameOrigin(origin, r) {
 		return ""
 	}
 	return otherOrigin
@@ -69,7 +76,25 @@ func sameOrigin(origin string, r *http.Request) bool {
 	if u.Scheme != "https" && (u.Scheme != "http" || r.TLS != nil) {
 		return false
 	}
-	return strings.EqualFold(u.Host, r.Host)
+	return strings.EqualFold(withoutPort(u.Scheme, u.Host), withoutPort(u.Scheme, r.Host))
+}
+
+// asSent returns an origin as browsers send it.
+func asSent(origin string) string {
+	origin = strings.ToLower(origin)
+	scheme, _, _ := strings.Cut(origin, "://")
+	return withoutPort(scheme, origin)
+}
+
+// withoutPort takes away the port that the scheme has anyway, as browsers do.
+func withoutPort(scheme, host string) string {
+	switch scheme {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
 }
 
 // mayLackOrigin allows WebSockets of programs, which send no Origin. Every

@@ -169,7 +169,7 @@ func TestRightsThatEnd(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		gone.Store(true)
-		if status := <-held; status != http.StatusInternalServerError {
+		if status := <-held; status != http.StatusGatewayTimeout {
 			t.Errorf("status %d", status)
 		}
 		publish(t, s, "/a", "1")

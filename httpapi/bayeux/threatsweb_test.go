@@ -20,8 +20,9 @@ func TestThreatsFromOtherSites(t *testing.T) {
 		"Origin: http://portal.example": true, "Origin: https://portal.example": true, "Origin: https://friend.example": true,
 		"Origin: null": false, "Origin: http://portal.example.evil.com": false, "Origin: http://portal.example:8080": false,
 		"Origin: http://friend.example": false, "Origin: https://evil.example": false, "Origin: file://": false, "Origin: https://": false,
+		"Origin: https://portal.example:443": true, "Origin: http://portal.example:443": false, "Origin: https://FRIEND.example": false,
 	}
-	o := &bayeux.Options{AllowedOrigins: []string{"https://friend.example"}, AllowedHeaders: []string{"X-CSRF-Token"}}
+	o := &bayeux.Options{AllowedOrigins: []string{"https://Friend.example:443"}, AllowedHeaders: []string{"X-CSRF-Token"}}
 	threat(t, "T26 and T27 origins", o, func(t *testing.T, s *site, transport string) {
 		for origin, allowed := range origins {
 			var status int
@@ -59,6 +60,21 @@ func TestThreatsFromOtherSites(t *testing.T) {
 				t.Errorf("%s: status %d, want %d", header, status, want)
 			}
 		}
+	})
+	// A page that came without TLS, which a proxy ends.
+	threat(t, "T26 and T27 other scheme", nil, func(t *testing.T, s *site, transport string) {
+		lines := []string{"Origin: http://portal.example", "Sec-Fetch-Site: cross-site"}
+		if transport == "long-polling" {
+			if status, _, _ := s.request(t, http.MethodPost, shake, lines...); status != http.StatusForbidden {
+				t.Errorf("status %d", status)
+			}
+			return
+		}
+		conn, _, response := rawSocket(t, s, lines...)
+		if response.StatusCode != http.StatusForbidden {
+			t.Errorf("status %d", response.StatusCode)
+		}
+		_ = conn.Close()
 	})
 	threat(t, "T26 without Origin", nil, func(t *testing.T, s *site, transport string) {
 		for header, want := range map[string]int{"Sec-Fetch-Site: cross-site": 403, "Sec-Fetch-Site: same-site": 403, "Sec-Fetch-Site: same-origin": 200, "X: y": 200} {

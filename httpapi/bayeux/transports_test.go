@@ -252,6 +252,30 @@ func TestServerSide(t *testing.T) {
 			}
 		}
 	})
+	t.Run("cookies that browsers drop", func(t *testing.T) {
+		for _, c := range []struct {
+			cookie bayeux.CookieOptions
+			ok     bool
+		}{
+			{bayeux.CookieOptions{}, true},
+			{bayeux.CookieOptions{Name: "B", Path: "/portal", Domain: "portal.example"}, true},
+			{bayeux.CookieOptions{Name: "a b"}, false},
+			{bayeux.CookieOptions{Path: "portal"}, false},
+			{bayeux.CookieOptions{Path: "/a;b"}, false},
+			{bayeux.CookieOptions{Domain: "portal example"}, false},
+			{bayeux.CookieOptions{Name: "__Secure-B"}, false},
+			{bayeux.CookieOptions{Name: "__Secure-B", Secure: true, Path: "/a", Domain: "portal.example"}, true},
+			{bayeux.CookieOptions{Name: "__Host-B"}, false},
+			{bayeux.CookieOptions{Name: "__Host-B", Partitioned: true}, true},
+			{bayeux.CookieOptions{Name: "__host-B", Secure: true, Path: "/a"}, false},
+			{bayeux.CookieOptions{Name: "__Host-B", Secure: true, Domain: "portal.example"}, false},
+		} {
+			_, err := bayeux.New(&bayeux.Options{Cookie: c.cookie})
+			if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "Options.Cookie") {
+				t.Errorf("%+v: %v", c.cookie, err)
+			}
+		}
+	})
 	t.Run("shutdown before use and twice", func(t *testing.T) {
 		s, err := bayeux.New(nil)
 		if err != nil {
