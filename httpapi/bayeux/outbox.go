@@ -42,11 +42,11 @@ func (o *outbox) empty() {
 	if o.rush != nil {
 		o.rush.wait()
 	}
-	for n := 0; ; n++ {
+	for {
 		k := o.take()
 		if k == nil {
 			if o.rush != nil {
-				o.rush.over(n)
+				o.rush.over()
 			}
 			if o.ended != nil {
 				o.ended()

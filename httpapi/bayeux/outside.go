@@ -138,7 +138,7 @@ func (h *held) write() {
 	srv.endHold(h)
 	x := &exchange{srv: srv, session: h.session, connect: h, parked: h}
 	srv.answer(x, h.pending)
-	srv.answers.rush.carried.Add(int64(x.carried))
+	srv.answers.rush.answered(x.carried, h.since)
 }
 
 // answer writes the response to a detached request.

@@ -23,13 +23,35 @@ func waited(r *rush) time.Duration {
 	return time.Since(start)
 }
 
+// run answers so many clients, each of which has waited for so long.
+func (r *rush) run(n, messages int, wait time.Duration) {
+	for i := range n {
+		carried := messages / n
+		if i < messages%n {
+			carried++
+		}
+		r.answered(carried, time.Now().Add(-wait))
+	}
+	r.over()
+}
+
+// lateOnes lets clients come back, some of whom find something there.
+func (r *rush) lateOnes(n, others int) {
+	for range others {
+		r.came()
+	}
+	for range n {
+		r.came()
+		r.pressed()
+	}
+}
+
 // inVain makes pauses in a row that bring nothing together.
 func (r *rush) inVain(times int) {
-	r.over(100)
+	r.run(100, 100, time.Second)
 	for range times {
 		waited(r)
-		r.carried.Add(100)
-		r.over(100)
+		r.run(100, 100, time.Second)
 	}
 }
 
@@ -40,66 +62,124 @@ func TestRush(t *testing.T) {
 		want time.Duration
 	}{
 		{"nothing has happened", waited, 0},
-		{"few answers", func(r *rush) time.Duration { r.over(rushSize - 1); return waited(r) }, 0},
-		{"nobody comes back", func(r *rush) time.Duration { r.over(rushSize); return waited(r) }, rushPause},
-		{"most come back at once", func(r *rush) time.Duration { r.over(rushSize); r.come(rushSize, 0); return waited(r) }, 0},
+		{"few answers", func(r *rush) time.Duration { r.run(rushSize-1, rushSize-1, 0); return waited(r) }, 0},
+		{"nobody comes back", func(r *rush) time.Duration { r.run(rushSize, rushSize, 0); return waited(r) }, rushPause},
+		{"most come back at once", func(r *rush) time.Duration { r.run(rushSize, rushSize, 0); r.come(rushSize, 0); return waited(r) }, 0},
 		{"most come back, and as long again", func(r *rush) time.Duration {
 			start := time.Now()
-			r.over(80)
+			r.run(80, 80, 0)
 			r.come(70, 100*time.Microsecond)
 			waited(r)
 			return time.Since(start)
 		}, 14 * time.Millisecond},
 		{"they come back while it waits", func(r *rush) time.Duration {
-			r.over(80)
+			r.run(80, 80, 0)
 			go r.come(70, 100*time.Microsecond)
 			return waited(r)
 		}, 14 * time.Millisecond},
 		{"too few come back", func(r *rush) time.Duration {
-			r.over(80)
+			r.run(80, 80, 0)
 			go r.come(69, 100*time.Microsecond)
 			return waited(r)
 		}, rushPause},
-		{"many found something when they came back", func(r *rush) time.Duration {
-			for range rushSize {
-				r.pressed()
-			}
-			return waited(r)
-		}, rushPause},
+		{"many found something when they came back", func(r *rush) time.Duration { r.lateOnes(rushSize, 0); return waited(r) }, rushPause},
 		{"many, but not at once", func(r *rush) time.Duration {
 			for range rushSize {
 				time.Sleep(time.Millisecond)
-				r.pressed()
+				r.lateOnes(1, 0)
 			}
 			return waited(r)
 		}, 0},
 		{"a pause that brought messages together is followed by another", func(r *rush) time.Duration {
-			r.over(100)
+			r.run(100, 100, 0)
 			waited(r)
-			r.carried.Add(113)
-			r.over(100)
+			r.run(100, 112, time.Second)
 			return waited(r)
 		}, rushPause},
 		{"so is one that was in vain", func(r *rush) time.Duration {
 			r.inVain(rushTries - 1)
 			return waited(r)
 		}, rushPause},
-		{"but not several in a row", func(r *rush) time.Duration {
-			r.inVain(rushTries)
-			return waited(r)
-		}, 0},
+		{"but not several in a row", func(r *rush) time.Duration { r.inVain(rushTries); return waited(r) }, 0},
 		{"which are forgotten when one was good", func(r *rush) time.Duration {
 			r.inVain(rushTries - 1)
 			waited(r)
-			r.carried.Add(113)
-			r.over(100)
+			r.run(100, 112, time.Second)
 			r.inVain(rushTries - 1)
 			return waited(r)
 		}, rushPause},
-		{"or after a while", func(r *rush) time.Duration {
+		{"few answers after a pause say nothing", func(r *rush) time.Duration {
+			for range 2 * rushTries {
+				r.run(100, 100, time.Second)
+				waited(r)
+				r.run(1, 1, time.Second)
+			}
+			r.run(100, 100, time.Second)
+			return waited(r)
+		}, rushPause},
+		{"useless ones do not come back by themselves", func(r *rush) time.Duration {
 			r.inVain(rushTries)
-			time.Sleep(rushVain)
-			r.over(100)
+			time.Sleep(time.Hour)
+			r.run(100, 200, rushPause)
+			return waited(r)
+		}, 0},
+		{"they do when most have hardly waited", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			for range 25 {
+				r.answered(1, time.Now().Add(-time.Second))
+			}
+			r.run(75, 75, rushPause-1)
+			return waited(r)
+		}, rushPause},
+		{"not when too many have waited", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			for range 26 {
+				r.answered(1, time.Now().Add(-time.Second))
+			}
+			r.run(74, 74, 0)
+			return waited(r)
+		}, 0},
+		{"who has not waited at all has hardly waited", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			for range rushSize {
+				r.answered(1, time.Time{})
+			}
+			r.over()
+			return waited(r)
+		}, rushPause},
+		{"and stay when one has brought something", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			r.run(100, 100, 0)
+			waited(r)
+			r.run(100, 112, time.Second)
+			waited(r)
+			r.run(100, 100, time.Second)
+			return waited(r)
+		}, rushPause},
+		{"but not when it has brought nothing", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			r.run(100, 100, 0)
+			waited(r)
+			r.run(100, 111, time.Second)
+			return waited(r)
+		}, 0},
+		{"half of those who came back found something", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			r.lateOnes(1, 0)
+			r.lateOnes(rushSize-1, rushSize)
+			return waited(r)
+		}, rushPause},
+		{"most of those who came back did not", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			r.lateOnes(1, 0)
+			r.lateOnes(rushSize-1, rushSize+1)
+			return waited(r)
+		}, 0},
+		{"but half of the next did", func(r *rush) time.Duration {
+			r.inVain(rushTries)
+			r.lateOnes(1, 0)
+			r.lateOnes(rushSize-1, rushSize+1)
+			r.lateOnes(rushSize, 0)
 			return waited(r)
 		}, rushPause},
 	} {
