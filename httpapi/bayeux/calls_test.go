@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"runtime"
 	"slices"
 	"testing"
@@ -64,7 +65,7 @@ func TestHandlerEndsItsGoroutine(t *testing.T) {
 	}
 	const call, tries = `{"id":"1","channel":"/service/end"}`, 3
 	site := func(t *testing.T, stay bool, end func()) *site {
-		s := newSite(t, &bayeux.Options{MaxCalls: 1, MaxSocketsPerAddress: 2, MaxInterval: time.Hour, PingEvery: time.Hour, StayInHandler: stay})
+		s := newSite(t, &bayeux.Options{MaxCalls: 1, MaxSocketsPerAddress: 3, MaxInterval: time.Hour, PingEvery: time.Hour, StayInHandler: stay})
 		echo(t, s)
 		if err := s.HandleService("/service/end", func(context.Context, *bayeux.Session, *bayeux.Request) { end() }); err != nil {
 			t.Fatal(err)
@@ -75,6 +76,7 @@ func TestHandlerEndsItsGoroutine(t *testing.T) {
 		t.Run("websocket "+name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s := site(t, false, end)
+				s.socket(t, nil) // stays, and is to be counted for as long
 				c := s.connected(t, "websocket").(*socketClient)
 				for range tries {
 					c.write(t, say(c, call))
@@ -88,6 +90,13 @@ func TestHandlerEndsItsGoroutine(t *testing.T) {
 					for m := c.next(t); string(m.Data) != "7"; m = c.next(t) {
 					}
 				}
+				// Each was counted off once: there is room for one more.
+				s.socket(t, nil)
+				conn, _, response := rawSocket(t, s)
+				if response.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("a WebSocket above the limit: status %d", response.StatusCode)
+				}
+				_ = conn.Close()
 			})
 		})
 		t.Run("long-polling "+name, func(t *testing.T) {

@@ -55,6 +55,17 @@ func (r *rush) inVain(times int) {
 	}
 }
 
+// afterMixed answers, when pauses are useless, clients of whom some have waited
+// for long and others for hardly less than a pause.
+func (r *rush) afterMixed(long, hardly int) time.Duration {
+	r.inVain(rushTries)
+	for range long {
+		r.answered(1, time.Now().Add(-time.Second))
+	}
+	r.run(hardly, hardly, rushPause-1)
+	return waited(r)
+}
+
 func TestRush(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -123,22 +134,8 @@ func TestRush(t *testing.T) {
 			r.run(100, 200, rushPause)
 			return waited(r)
 		}, 0},
-		{"they do when most have hardly waited", func(r *rush) time.Duration {
-			r.inVain(rushTries)
-			for range 25 {
-				r.answered(1, time.Now().Add(-time.Second))
-			}
-			r.run(75, 75, rushPause-1)
-			return waited(r)
-		}, rushPause},
-		{"not when too many have waited", func(r *rush) time.Duration {
-			r.inVain(rushTries)
-			for range 26 {
-				r.answered(1, time.Now().Add(-time.Second))
-			}
-			r.run(74, 74, 0)
-			return waited(r)
-		}, 0},
+		{"they do when most have hardly waited", func(r *rush) time.Duration { return r.afterMixed(25, 75) }, rushPause},
+		{"not when too many have waited", func(r *rush) time.Duration { return r.afterMixed(26, 74) }, 0},
 		{"who has not waited at all has hardly waited", func(r *rush) time.Duration {
 			r.inVain(rushTries)
 			for range rushSize {
